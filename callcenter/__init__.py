@@ -1,0 +1,1 @@
+"""A call-center backend: IVR flows, queues, agents in the browser, a case store."""
