@@ -9,7 +9,7 @@ BIN := .venv/bin
 
 .venv: .venv/made
 
-.venv/made: requirements-dev.lock pyproject.toml
+.venv/made: requirements-dev.lock pyproject.toml scripts/link-node
 	@test -x "$$(command -v python3)" || { echo "make: python3 is missing" >&2; exit 1; }
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	    || { echo "make: Python 3.11 or newer is needed, this is $$(python3 --version)" >&2; exit 1; }
@@ -18,6 +18,7 @@ BIN := .venv/bin
 	test -x $(BIN)/python || python3 -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	scripts/link-node $(BIN)
 	@touch $@
 
 .PHONY: .venv

@@ -1,0 +1,63 @@
+"""Skips what the machine can't run, says so in the last lines, or fails it under REQUIRE_ALL=1."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Generator
+
+import hypothesis
+import pytest
+
+from tests.capabilities import lacking
+
+REQUIRE_ALL = os.environ.get("REQUIRE_ALL", "") not in ("", "0")
+
+# A machine that is busy with something else is no reason for a rule to fail.
+hypothesis.settings.register_profile("callcenter", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("callcenter")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before any fixture: is everything there that the test's ``needs`` marks name?"""
+    names = tuple(str(name) for mark in item.iter_markers("needs") for name in mark.args)
+    reason = lacking(names)
+    if reason is None:
+        return
+    if REQUIRE_ALL:
+        pytest.fail(f"REQUIRE_ALL is set, and there is {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+def _skipped(config: pytest.Config) -> Counter[str]:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    reasons: Counter[str] = Counter()
+    if reporter is None:  # a worker of pytest-xdist: its controller counts
+        return reasons
+    for report in reporter.stats.get("skipped", []):
+        place = report.longrepr
+        why = place[2] if isinstance(place, tuple) else str(place)
+        reasons[why.removeprefix("Skipped: ")] += 1
+    return reasons
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Under REQUIRE_ALL nothing may be skipped, for whatever reason."""
+    if REQUIRE_ALL and _skipped(session.config) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> Generator[None]:
+    """Last of all, what was not tested and why."""
+    yield
+    skipped = _skipped(config)
+    if not skipped:
+        return
+    verdict = "which REQUIRE_ALL forbids" if REQUIRE_ALL else "REQUIRE_ALL=1 would fail them"
+    terminalreporter.section(f"{skipped.total()} tests did not run here ({verdict})")
+    for why, count in skipped.most_common():
+        terminalreporter.line(f"{count:4} x {why}")
