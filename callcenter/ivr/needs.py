@@ -21,14 +21,14 @@ class _Word(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True):
 # --- Needs ------------------------------------------------------------------------------------
 
 
-class OpenCase(_Word, tag="open_case"):
+class OpenCase(_Word, frozen=True, tag="open_case"):
     """Open a draft for this call. Answered by :class:`CaseOpened`."""
 
     topic: str
     language: str
 
 
-class FindCase(_Word, tag="find_case"):
+class FindCase(_Word, frozen=True, tag="find_case"):
     """Find the case that ``number`` (10 digits, check digit right) and ``pin`` open.
 
     Answered by :class:`CaseFound`, :class:`CaseNotFound` or :class:`CaseLocked`.
@@ -38,7 +38,7 @@ class FindCase(_Word, tag="find_case"):
     pin: str
 
 
-class AppendCase(_Word, tag="append_case"):
+class AppendCase(_Word, frozen=True, tag="append_case"):
     """Add this call's message to ``case``. Answered by :class:`CaseAppended`.
 
     ``recording`` is the name that the line gave it, None when there is none.
@@ -49,21 +49,23 @@ class AppendCase(_Word, tag="append_case"):
     seconds: int
 
 
-class AskStaff(_Word, tag="ask_staff"):
+class AskStaff(_Word, frozen=True, tag="ask_staff"):
     """Who could take a call about ``topic`` now? Answered by :class:`Staff`."""
 
     topic: str
 
 
-class JoinQueue(_Word, tag="join_queue"):
-    """Wait for an agent. Answered by :class:`QueueJoined`. ``priority`` 0 is the usual one; a higher
-    one goes first."""
+class JoinQueue(_Word, frozen=True, tag="join_queue"):
+    """Wait for an agent. Answered by :class:`QueueJoined`.
+
+    ``priority`` 0 is the usual one; a higher one goes first.
+    """
 
     topic: str
     priority: int
 
 
-class LeaveQueue(_Word, tag="leave_queue"):
+class LeaveQueue(_Word, frozen=True, tag="leave_queue"):
     """Stop waiting. Answered by :class:`QueueLeft`.
 
     ``reason`` is ``timeout`` or the name of the exit that the waiting flow left by.
@@ -72,7 +74,7 @@ class LeaveQueue(_Word, tag="leave_queue"):
     reason: str
 
 
-class AskPosition(_Word, tag="ask_position"):
+class AskPosition(_Word, frozen=True, tag="ask_position"):
     """Where in the queue is the caller? Answered by :class:`Position`."""
 
 
@@ -81,7 +83,7 @@ Need = OpenCase | FindCase | AppendCase | AskStaff | JoinQueue | LeaveQueue | As
 # --- Answers ----------------------------------------------------------------------------------
 
 
-class CaseOpened(_Word, tag="case_opened"):
+class CaseOpened(_Word, frozen=True, tag="case_opened"):
     """``number`` has 10 digits, ``pin`` 6. The pin is a secret: the visit forgets it once told."""
 
     case: str
@@ -89,7 +91,7 @@ class CaseOpened(_Word, tag="case_opened"):
     pin: str
 
 
-class CaseFound(_Word, tag="case_found"):
+class CaseFound(_Word, frozen=True, tag="case_found"):
     """``status`` is one of :data:`STATUSES` (another one is spoken as ``other``); ``due``: when the
     public may expect the next step."""
 
@@ -101,19 +103,19 @@ class CaseFound(_Word, tag="case_found"):
     due: int | None = None
 
 
-class CaseNotFound(_Word, tag="case_not_found"):
+class CaseNotFound(_Word, frozen=True, tag="case_not_found"):
     """No such number, or the wrong PIN: the caller cannot tell which."""
 
 
-class CaseLocked(_Word, tag="case_locked"):
+class CaseLocked(_Word, frozen=True, tag="case_locked"):
     """Too many wrong PINs; only an agent can help."""
 
 
-class CaseAppended(_Word, tag="case_appended"):
+class CaseAppended(_Word, frozen=True, tag="case_appended"):
     pass
 
 
-class Staff(_Word, tag="staff"):
+class Staff(_Word, frozen=True, tag="staff"):
     """``waiting`` callers are before this one; ``wait_s`` None: not known."""
 
     signed_in: int
@@ -122,25 +124,25 @@ class Staff(_Word, tag="staff"):
     wait_s: int | None = None
 
 
-class QueueJoined(_Word, tag="queue_joined"):
+class QueueJoined(_Word, frozen=True, tag="queue_joined"):
     """``position`` counts from 1."""
 
     entry: str
     position: int
 
 
-class QueueLeft(_Word, tag="queue_left"):
+class QueueLeft(_Word, frozen=True, tag="queue_left"):
     pass
 
 
-class Position(_Word, tag="position"):
+class Position(_Word, frozen=True, tag="position"):
     """``position`` counts from 1; ``wait_s`` None: not known."""
 
     position: int
     wait_s: int | None = None
 
 
-class NeedFailed(_Word, tag="need_failed"):
+class NeedFailed(_Word, frozen=True, tag="need_failed"):
     """The store could not do it. ``reason`` is a code, never shown to the caller."""
 
     reason: str
@@ -162,11 +164,11 @@ Answer = (
 # --- What happened around the flow -------------------------------------------------------------
 
 
-class Resumed(_Word, tag="resumed"):
+class Resumed(_Word, frozen=True, tag="resumed"):
     """The agent's leg was lost: the caller is waiting again, with the same entry."""
 
 
-class TalkEnded(_Word, tag="talk_ended"):
+class TalkEnded(_Word, frozen=True, tag="talk_ended"):
     """The talk with the agent is over; ``by``: who hung up first."""
 
     by: Literal["agent", "caller"]
