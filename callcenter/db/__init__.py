@@ -1,0 +1,10 @@
+"""Storage: transactions, Facts, timers, the outbox, keys and encrypted columns."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Row
+
+from callcenter.db.database import Database, DatabaseAway, for_update, upsert
+from callcenter.db.schema import metadata
+
+__all__ = ["Connection", "Database", "DatabaseAway", "Row", "for_update", "metadata", "upsert"]

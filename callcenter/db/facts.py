@@ -1,0 +1,412 @@
+"""Facts: what is now true and is kept. Written in the transaction, then sealed in one order.
+
+* :func:`append` writes Facts with a ``mac`` over the canonical text of the whole row, in the
+  transaction that makes them true.
+* The :class:`Sealer` numbers committed Facts (``seq`` 1, 2, 3 … without gaps) and chains them:
+  ``hash = HMAC(audit key, previous hash + seq + mac)``. Readers follow ``seq``. A database
+  sequence would not do: a transaction that commits late would be passed over.
+* :func:`verify` reads everything again. Whoever can write to the database but has not the audit
+  key cannot change, add, remove or move a sealed Fact unseen. (Who puts a whole older copy of the
+  database back can only be caught from outside, by comparing ``seq`` and hash with a noted one.)
+
+Facts carry ids and codes, never free text, names or phone numbers; :func:`append` refuses others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import logging
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    bindparam,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.exc import OperationalError
+
+from callcenter.db.database import Database, DatabaseAway, for_update
+from callcenter.db.keys import Keys
+from callcenter.db.tables import fact, fact_head
+
+log = logging.getLogger(__name__)
+
+#: Facts sealed in one transaction, or read in one go.
+BATCH = 1000
+#: The sealer looks for Facts that nobody nudged it about (their process died) this often.
+IDLE_S = 1.0
+#: Longest pause between two attempts to reach the database again.
+BACK_OFF_S = 5.0
+#: PostgreSQL channel on which a sealer announces its last number.
+CHANNEL = "callcenter_facts"
+
+_ANCHOR = bytes(32)
+_CODE = re.compile(r"[A-Za-z0-9_.:,/\-]{0,120}")
+_INDEXED = ("kind", "at", "call", "entry", "offer", "agent", "case")
+
+
+class Fact(msgspec.Struct, frozen=True, omit_defaults=True):
+    """``kind`` happened ``at`` (epoch ms) to these ids; ``data`` holds codes, numbers and flags."""
+
+    kind: str
+    at: int
+    call: str | None = None
+    entry: str | None = None
+    offer: str | None = None
+    agent: str | None = None
+    case: str | None = None
+    data: dict[str, str | int | bool] = {}
+
+
+class SealedFact(msgspec.Struct, frozen=True):
+    seq: int
+    fact: Fact
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What :func:`verify` found: ``bad`` names the first bad row and why, None when all is well."""
+
+    rows: int
+    unsealed: int
+    bad: str | None
+
+
+class _Row(Fact, frozen=True, omit_defaults=True, kw_only=True):
+    """A Fact with its row id: what ``text`` holds."""
+
+    id: int
+
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+_decode_row = msgspec.json.Decoder(_Row).decode
+_decode_fact = msgspec.json.Decoder(Fact).decode
+
+
+# --- In the transaction -----------------------------------------------------------------------
+
+
+def append(connection: Connection, keys: Keys, facts: Iterable[Fact]) -> None:
+    """Write ``facts``, in this order; nudge the :class:`Sealer` after the commit.
+
+    Raises:
+        ValueError: a value that is not an id or a code (a space, a ``+``, more than 120
+            characters …), or a Fact that would not be read back as it is.
+    """
+    facts = list(facts)
+    if not facts:
+        return
+    rows = []
+    for row_id, one in zip(_new_ids(connection, len(facts)), facts, strict=True):
+        _refuse_text(one)
+        columns = {name: getattr(one, name) for name in _INDEXED}
+        body = _encode(_Row(id=row_id, data=one.data, **columns))
+        rows.append(columns | {"id": row_id, "text": body.decode(), "mac": _mac(keys.audit, body)})
+    connection.execute(insert(fact), rows)
+
+
+def sealed(connection: Connection, after: int, limit: int = BATCH) -> list[SealedFact]:
+    """Sealed Facts with ``seq > after``, in order, at most ``limit``."""
+    rows = connection.execute(
+        select(fact.c.seq, fact.c.text).where(fact.c.seq > after).order_by(fact.c.seq).limit(limit)
+    )
+    return [SealedFact(seq, _decode_fact(body)) for seq, body in rows]
+
+
+def last_sealed(connection: Connection) -> int:
+    """The newest ``seq``, 0 when nothing is sealed yet."""
+    return connection.execute(select(fact_head.c.seq)).scalar_one_or_none() or 0
+
+
+def _new_ids(connection: Connection, count: int) -> list[int]:
+    """Row ids, drawn before the insert because the mac covers them; later ones are greater."""
+    if connection.dialect.name == "sqlite":  # we are the only writer
+        last = connection.execute(select(func.max(fact.c.id))).scalar_one() or 0
+        return list(range(last + 1, last + 1 + count))
+    drawn = text("SELECT nextval('fact_id_seq') FROM generate_series(1, :count)")
+    return list(connection.execute(drawn, {"count": count}).scalars())
+
+
+def _refuse_text(one: Fact) -> None:
+    fields = {name: getattr(one, name) for name in _INDEXED if name != "at"}
+    for place, value in [*fields.items(), *((f"data.{k}", v) for k, v in one.data.items())]:
+        if isinstance(value, str) and not _CODE.fullmatch(value):
+            raise ValueError(f"Fact {one.kind}: {place} is neither an id nor a code")
+        if isinstance(value, float):
+            raise ValueError(f"Fact {one.kind}: {place} must be a whole number")
+
+
+def _mac(key: bytes, body: bytes) -> bytes:
+    return hmac.digest(key, b"fact:" + body, "sha256")
+
+
+def _link(key: bytes, previous: bytes, seq: int, mac: bytes) -> bytes:
+    return hmac.digest(key, b"link:" + previous + seq.to_bytes(8, "big") + mac, "sha256")
+
+
+def _head_mac(key: bytes, seq: int, last: bytes) -> bytes:
+    return hmac.digest(key, b"head:" + seq.to_bytes(8, "big") + last, "sha256")
+
+
+# --- Verifying --------------------------------------------------------------------------------
+
+
+def verify(connection: Connection, keys: Keys) -> Verdict:
+    """Check every Fact and the chain, in a stream (memory does not grow with their number)."""
+    key, expected, last = keys.audit, 0, _ANCHOR
+    try:
+        for row in _stream(connection, fact.c.seq.is_not(None), fact.c.seq):
+            expected += 1
+            if row.seq != expected:
+                return Verdict(expected - 1, 0, f"seq {expected}: missing")
+            why = _wrong(key, row)
+            if why is None:
+                last = _link(key, last, expected, row.mac)
+                if not hmac.compare_digest(last, row.hash):
+                    why = "is not what was sealed here (moved, inserted, or one before it removed)"
+            if why is not None:
+                return Verdict(expected, 0, f"seq {expected} (id {row.id}): {why}")
+        why = _wrong_head(connection, key, expected, last)
+        if why is not None:
+            return Verdict(expected, 0, why)
+        unsealed = 0
+        for row in _stream(connection, fact.c.seq.is_(None), fact.c.id):
+            unsealed += 1
+            why = _wrong(key, row)
+            if why is not None:
+                return Verdict(expected, unsealed, f"id {row.id} (not sealed yet): {why}")
+    except (TypeError, ValueError, OperationalError) as error:  # a value of a type we never wrote
+        return Verdict(expected, 0, f"the row after seq {expected}: cannot be read ({error})")
+    return Verdict(expected, unsealed, None)
+
+
+def _stream(
+    connection: Connection, which: ColumnElement[bool], order: ColumnElement[int]
+) -> Iterable[Row[Any]]:
+    return connection.execute(
+        select(fact).where(which).order_by(order), execution_options={"yield_per": BATCH}
+    )
+
+
+def _wrong(key: bytes, row: Row[Any]) -> str | None:
+    """Why ``row`` is not what :func:`append` wrote."""
+    body = row.text.encode()
+    if not hmac.compare_digest(_mac(key, body), row.mac):
+        return "text or mac was changed, or not written by us"
+    written = _decode_row(body)
+    if written.id != row.id:
+        return "id was changed"
+    for name in _INDEXED:
+        if getattr(written, name) != getattr(row, name):
+            return f"{name} was changed"
+    return None
+
+
+def _wrong_head(connection: Connection, key: bytes, seq: int, last: bytes) -> str | None:
+    head = connection.execute(select(fact_head)).first()
+    if head is None:
+        return None if seq == 0 else "fact_head: removed"
+    if not hmac.compare_digest(head.mac, _head_mac(key, head.seq, head.hash)):
+        return "fact_head: changed"
+    if head.seq > seq:
+        return f"seq {seq + 1}: missing"
+    if head.seq < seq or head.hash != last:
+        return f"seq {seq}: after the end of the chain"
+    return None
+
+
+# --- Sealing ----------------------------------------------------------------------------------
+
+
+class _Batch(NamedTuple):
+    before: int
+    facts: list[SealedFact]
+
+
+def _seal(connection: Connection, key: bytes) -> _Batch:
+    """Number and chain committed Facts that are not yet, at most :data:`BATCH`."""
+    head = connection.execute(
+        for_update(select(fact_head.c.seq, fact_head.c.hash).where(fact_head.c.id == 1))
+    ).first()
+    if head is None:
+        connection.execute(
+            insert(fact_head).values(id=1, seq=0, hash=_ANCHOR, mac=_head_mac(key, 0, _ANCHOR))
+        )
+        before, last = 0, _ANCHOR
+    else:
+        before, last = head
+    rows = connection.execute(
+        select(fact.c.id, fact.c.mac, fact.c.text)
+        .where(fact.c.seq.is_(None))
+        .order_by(fact.c.id)
+        .limit(BATCH)
+    ).all()
+    if not rows:
+        return _Batch(before, [])
+    seals, facts, seq = [], [], before
+    for row_id, mac, body in rows:
+        seq += 1
+        last = _link(key, last, seq, mac)
+        seals.append({"row": row_id, "seq": seq, "hash": last})
+        facts.append(SealedFact(seq, _decode_fact(body)))
+    connection.execute(
+        update(fact)
+        .where(fact.c.id == bindparam("row"))
+        .values(seq=bindparam("seq"), hash=bindparam("hash")),
+        seals,
+    )
+    connection.execute(update(fact_head).values(seq=seq, hash=last, mac=_head_mac(key, seq, last)))
+    if connection.dialect.name == "postgresql":
+        connection.execute(
+            text("SELECT pg_notify(:channel, :last)"), {"channel": CHANNEL, "last": str(seq)}
+        )
+    return _Batch(before, facts)
+
+
+Callback = Callable[[list[SealedFact]], None]
+
+
+class Sealer:
+    """Seals what is committed and tells this process about every sealed Fact, in order.
+
+    Every process runs one; a row lock lets one seal at a time. On PostgreSQL the others hear of
+    it by NOTIFY and read on from their own last number.
+    """
+
+    def __init__(self, database: Database, keys: Keys) -> None:
+        self._database = database
+        self._key = keys.audit
+        self._wanted = asyncio.Event()
+        self._subscribers: list[Callback] = []
+        self._told: int | None = None
+        self._telling = asyncio.Lock()
+
+    def subscribe(self, callback: Callback) -> Callable[[], None]:
+        """Call ``callback`` on the event loop with each batch; gives the way to end it.
+
+        Subscribe first, read the state second, and ignore Facts that the state already holds
+        (``seq`` up to its :func:`last_sealed`): so nothing is missed.
+        """
+        self._subscribers.append(callback)
+        return lambda: self._subscribers.remove(callback)
+
+    def nudge(self) -> None:
+        """Facts were committed; call it on the event loop."""
+        self._wanted.set()
+
+    async def seal(self) -> int:
+        """Seal one batch and tell the subscribers; gives how many were sealed.
+
+        Raises:
+            DatabaseAway: see there.
+        """
+        async with self._telling:
+            batch = await self._database.write(lambda connection: _seal(connection, self._key))
+            if self._told is None:
+                self._told = batch.before
+            if self._told == batch.before:
+                self._tell(batch.facts)
+            else:
+                await self._read_on()
+            return len(batch.facts)
+
+    async def run(self) -> None:
+        """Seal whenever nudged, until cancelled."""
+        pause = 0.0
+        async with contextlib.AsyncExitStack() as stack:
+            if not self._database.sqlite:
+                listener = asyncio.create_task(self._listen(), name="facts-listen")
+                stack.callback(listener.cancel)
+            while True:
+                try:
+                    self._wanted.clear()
+                    while await self.seal() == BATCH:
+                        pass
+                    pause = 0.0
+                except DatabaseAway as away:
+                    pause = min(BACK_OFF_S, pause * 2 or 0.1)
+                    log.warning("sealing waits for the database: %s", away)
+                    await asyncio.sleep(pause)
+                    continue
+                await self._rest()
+
+    async def _rest(self) -> None:
+        """Until nudged, or until Facts are found that nobody nudged us about."""
+        while True:
+            try:
+                await asyncio.wait_for(self._wanted.wait(), IDLE_S)
+                return
+            except TimeoutError:
+                try:
+                    if await self._database.read(_is_work_left):
+                        return
+                    async with self._telling:
+                        await self._read_on()
+                except DatabaseAway as away:
+                    log.warning("sealing waits for the database: %s", away)
+
+    async def _read_on(self) -> None:
+        """Tell what other processes sealed after what we told last."""
+        while True:
+            facts = await self._database.read(partial(sealed, after=self._told or 0))
+            self._tell(facts)
+            if len(facts) < BATCH:
+                return
+
+    def _tell(self, facts: Sequence[SealedFact]) -> None:
+        if not facts:
+            return
+        self._told = facts[-1].seq
+        for callback in list(self._subscribers):
+            try:
+                callback(list(facts))
+            except Exception:  # one broken page must not blind the others
+                log.exception("a subscriber to Facts failed")
+
+    async def _listen(self) -> None:
+        """Follow other processes' announcements by one connection, made again when it is lost."""
+        import psycopg
+
+        address = self._database.url.set(drivername="postgresql")
+        pause = 0.1
+        while True:
+            try:
+                connection = await psycopg.AsyncConnection.connect(
+                    address.render_as_string(hide_password=False), autocommit=True
+                )
+                async with connection:
+                    await connection.execute(f"LISTEN {CHANNEL}")
+                    await self._hear("")
+                    pause = 0.1
+                    async for note in _notes(connection):
+                        await self._hear(note)
+            except (psycopg.Error, DatabaseAway, OSError) as lost:
+                log.warning("not listening for Facts of other processes: %s", lost)
+                await asyncio.sleep(pause)
+                pause = min(BACK_OFF_S, pause * 2)
+
+    async def _hear(self, note: str) -> None:
+        if self._told is not None and note != str(self._told):
+            async with self._telling:
+                await self._read_on()
+
+
+async def _notes(connection: Any) -> AsyncIterator[str]:
+    async for note in connection.notifies():
+        yield note.payload
+
+
+def _is_work_left(connection: Connection) -> bool:
+    left = select(fact.c.id).where(fact.c.seq.is_(None)).limit(1)
+    return connection.execute(left).first() is not None

@@ -1,0 +1,59 @@
+"""Timers: Signals with a due time.
+
+A timer is deleted in the transaction that handles it (:func:`take`), so it is handled exactly
+once however many processes look. Lock what it is about first, then take it: whoever moves or
+cancels a timer holds that lock too.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import Connection, delete, func, select
+
+from callcenter.db.database import upsert
+from callcenter.db.tables import timer
+
+
+class Timer(msgspec.Struct, frozen=True):
+    """``kind`` says what is due, ``ref`` (an id or code) for whom; ``due_at`` in epoch ms."""
+
+    key: str
+    kind: str
+    ref: str
+    due_at: int
+
+
+def set_timer(connection: Connection, kind: str, ref: str, due_at: int) -> None:
+    """Set the timer ``kind`` of ``ref``; one that is set already is moved."""
+    row = {"key": f"{kind}:{ref}", "kind": kind, "ref": ref, "due_at": due_at}
+    upsert(connection, timer, row)
+
+
+def cancel_timer(connection: Connection, kind: str, ref: str) -> None:
+    """Remove it if it is set."""
+    connection.execute(delete(timer).where(timer.c.key == f"{kind}:{ref}"))
+
+
+def due(connection: Connection, now: int, limit: int = 100) -> list[Timer]:
+    """The timers that are due, the longest overdue first."""
+    rows = connection.execute(
+        select(timer.c.key, timer.c.kind, timer.c.ref, timer.c.due_at)
+        .where(timer.c.due_at <= now)
+        .order_by(timer.c.due_at, timer.c.key)
+        .limit(limit)
+    )
+    return [Timer(*row) for row in rows]
+
+
+def next_due(connection: Connection) -> int | None:
+    """When the next timer is due, None when there is none."""
+    due_at: int | None = connection.execute(select(func.min(timer.c.due_at))).scalar_one()
+    return due_at
+
+
+def take(connection: Connection, timer_: Timer) -> bool:
+    """Delete the timer in order to handle it; False when it was moved, cancelled or taken."""
+    done = connection.execute(
+        delete(timer).where(timer.c.key == timer_.key, timer.c.due_at == timer_.due_at)
+    )
+    return done.rowcount == 1
