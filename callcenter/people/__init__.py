@@ -1,0 +1,1 @@
+"""Accounts of the staff, what each role may do, and sign-in."""

@@ -1,0 +1,1 @@
+"""The board and the reports: folds over sealed Facts, and what each figure means."""

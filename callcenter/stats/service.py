@@ -1,0 +1,51 @@
+"""The board at the start of the process: what happened lately is read again and folded."""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+from typing import Final
+
+from sqlalchemy import func, select
+
+from callcenter.db import Connection
+from callcenter.db.facts import BATCH, SealedFact, sealed
+from callcenter.db.tables import fact
+from callcenter.stats.board import Board
+
+#: A call that is longer than this, and still lives when the process starts, is not on the board.
+BEFORE_TODAY_MS: Final = 12 * 60 * 60 * 1000
+
+
+def restore(conn: Connection, timezone: tzinfo, now: int) -> Board:
+    """The board of all Facts that are sealed by now.
+
+    Reads those since BEFORE_TODAY_MS before local midnight, and of each agent the latest state
+    from before that. Follow on with Facts from ``board.seq``.
+    """
+    local = datetime.fromtimestamp(now / 1000, timezone)
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    start = int(midnight.timestamp() * 1000) - BEFORE_TODAY_MS
+    query = select(func.min(fact.c.seq)).where(fact.c.at >= start, fact.c.seq.is_not(None))
+    first = conn.execute(query).scalar_one()
+    board = Board(timezone)
+    for one in _latest_states(conn, first):
+        board.recall_agent(one.fact)
+        board.seq = max(board.seq, one.seq)
+    if first is None:
+        return board
+    after = first - 1
+    while batch := sealed(conn, after, BATCH):
+        board.apply(batch)
+        after = batch[-1].seq
+    return board
+
+
+def _latest_states(conn: Connection, before: int | None) -> list[SealedFact]:
+    """Of each agent the last ``agent_state`` with ``seq < before`` (of all when None)."""
+    query = select(func.max(fact.c.seq)).where(
+        fact.c.kind == "agent_state", fact.c.seq.is_not(None)
+    )
+    if before is not None:
+        query = query.where(fact.c.seq < before)
+    seqs = sorted(conn.execute(query.group_by(fact.c.agent)).scalars())
+    return [one for seq in seqs for one in sealed(conn, seq - 1, 1)]
