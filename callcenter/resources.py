@@ -14,7 +14,7 @@ FOLDERS: Final = {
     "pages": ("ui/dist", "index.html"),
     "migrations": ("migrations", "env.py"),
     "ivr_flows": ("ivr_flows", "flows"),
-    "asterisk": ("asterisk", "conf"),
+    "asterisk": ("asterisk", "etc"),
 }
 
 _PACKAGE: Final = Path(__file__).resolve().parent
@@ -54,7 +54,7 @@ def in_checkout() -> bool:
     return not _IN_WHEEL.is_dir()
 
 
-def _folder(name: str, hint: str = "the installation is damaged") -> Path:
+def _folder(name: str, hint: str = "this installation is incomplete") -> Path:
     in_repository, proof = FOLDERS[name]
     folder = _PACKAGE.parent / in_repository if in_checkout() else _IN_WHEEL / name
     if not (folder / proof).exists():

@@ -11,6 +11,8 @@ import pytest
 
 from tests.capabilities import lacking
 
+pytest_plugins = ["tests.databases"]
+
 REQUIRE_ALL = os.environ.get("REQUIRE_ALL", "") not in ("", "0")
 
 # A machine that is busy with something else is no reason for a rule to fail.
@@ -48,7 +50,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> Generator[None]:
@@ -58,6 +60,6 @@ def pytest_terminal_summary(
     if not skipped:
         return
     verdict = "which REQUIRE_ALL forbids" if REQUIRE_ALL else "REQUIRE_ALL=1 would fail them"
-    terminalreporter.section(f"{skipped.total()} tests did not run here ({verdict})")
+    terminalreporter.section(f"tests that did not run here: {skipped.total()} ({verdict})")
     for why, count in skipped.most_common():
         terminalreporter.line(f"{count:4} x {why}")
