@@ -252,9 +252,7 @@ def load(environment: Mapping[str, str]) -> Settings:
         except ValueError as error:
             given = "the value given" if about["secret"] else repr(text)
             problems.append(f"{name}: {given} is not usable: {error}")
-    for name in sorted(environment.keys() - names):
-        for near in difflib.get_close_matches(name, [n for n in names if "_" in n], 1, LIKENESS):
-            problems.append(f"{name}: no such setting; is it {near}?")
+    problems += _misspelt(environment.keys() - names, names)
     if values.get("simulator") and not is_loopback(str(values.get("host"))):
         problems.append("SIMULATOR: only with HOST on loopback, because it needs no sign-in")
     if values.get("asterisk_ari_url") and not values.get("asterisk_ari_password"):
@@ -262,6 +260,12 @@ def load(environment: Mapping[str, str]) -> Settings:
     if problems:
         raise SettingsError(problems)
     return Settings(**values)  # type: ignore[arg-type]
+
+
+def _misspelt(given: set[str], names: set[str]) -> list[str]:
+    long = [name for name in names if "_" in name]  # HOST and PORT have too many relatives
+    near = {name: difflib.get_close_matches(name, long, 1, LIKENESS) for name in sorted(given)}
+    return [f"{name}: no such setting; is it {like[0]}?" for name, like in near.items() if like]
 
 
 def is_loopback(host: str) -> bool:
