@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, Row
 
-from callcenter.db.database import Database, DatabaseAway, for_update, upsert
+from callcenter.db.database import Database, DatabaseAway, exclusive, for_update, upsert
 from callcenter.db.schema import metadata
 
-__all__ = ["Connection", "Database", "DatabaseAway", "Row", "for_update", "metadata", "upsert"]
+__all__ = [
+    "Connection",
+    "Database",
+    "DatabaseAway",
+    "Row",
+    "exclusive",
+    "for_update",
+    "metadata",
+    "upsert",
+]

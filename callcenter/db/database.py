@@ -15,6 +15,7 @@ serialisation failure, a deadlock, or a connection that broke before the commit 
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
 import random
 import sqlite3
@@ -25,7 +26,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
-from sqlalchemy import Connection, Engine, Select, Table, create_engine, event
+from sqlalchemy import Connection, Engine, Select, Table, create_engine, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -40,8 +41,17 @@ RETRIES = 3
 LOCK_TIMEOUT_MS = 5_000
 #: Longest single statement on PostgreSQL.
 STATEMENT_TIMEOUT_MS = 30_000
-#: Longest wait for a PostgreSQL server that does not answer.
-CONNECT_TIMEOUT_S = 5
+#: A transaction whose process stands still (SIGSTOP) lets go of its PostgreSQL locks after this.
+IDLE_TIMEOUT_MS = 30_000
+#: What psycopg is told: notice a server that does not answer, or whose machine is gone.
+POSTGRESQL_CONNECT: dict[str, str | int] = {
+    "application_name": "callcenter",
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
 
 _SERIALISATION_FAILURE, _DEADLOCK = "40001", "40P01"
 #: SQLSTATE classes and codes that say "not now", not "wrong": connection, resources, operator,
@@ -53,8 +63,6 @@ _AWAY_SQLITE = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_PROTOCOL,
 }
 
@@ -80,7 +88,7 @@ class Database:
         writers: threads that write at the same time (PostgreSQL; SQLite has one).
 
     Raises:
-        ValueError: ``url`` is neither.
+        ValueError: ``url`` is neither, or psycopg is not installed.
     """
 
     def __init__(self, url: str, *, readers: int = 4, writers: int = 8) -> None:
@@ -184,6 +192,8 @@ def parse_url(url: str) -> URL:
             raise ValueError("SQLite needs a file, e.g. sqlite:///var/callcenter.db")
         return parsed
     if parsed.drivername in ("postgresql", "postgresql+psycopg", "postgres"):
+        if importlib.util.find_spec("psycopg") is None:
+            raise ValueError("PostgreSQL needs psycopg: pip install 'callcenter[postgres]'")
         return parsed.set(drivername="postgresql+psycopg")
     raise ValueError(
         f"{parsed.drivername}: use sqlite:///path or postgresql+psycopg://user:password@host/name"
@@ -196,6 +206,16 @@ def for_update(statement: Select[*Ts], *, skip_locked: bool = False) -> Select[*
     Order several rows by id (DESIGN: call, entry, offer, agent, case).
     """
     return statement.with_for_update(skip_locked=skip_locked)
+
+
+def exclusive(connection: Connection, name: str) -> None:
+    """Wait until no other transaction has taken ``name``; held until this one ends.
+
+    On SQLite there is only one writer, and nothing to wait for.
+    """
+    if connection.dialect.name == "postgresql":
+        lock = func.pg_advisory_xact_lock(func.hashtextextended(name, 0))
+        connection.execute(select(lock))
 
 
 def upsert(connection: Connection, table: Table, row: Mapping[str, object]) -> None:
@@ -254,21 +274,16 @@ def _postgresql_engine(url: URL, *, size: int, read_only: bool = False) -> Engin
 
     No pre-ping: a stale connection shows itself before the commit, and ``fn`` runs again.
     """
-    options = f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={STATEMENT_TIMEOUT_MS}"
+    options = (
+        f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={STATEMENT_TIMEOUT_MS}"
+        f" -c idle_in_transaction_session_timeout={IDLE_TIMEOUT_MS}"
+    )
     engine = create_engine(
         url,
         pool_size=size,
         max_overflow=0,
         isolation_level="REPEATABLE READ" if read_only else "READ COMMITTED",
-        connect_args={
-            "application_name": "callcenter",
-            "connect_timeout": CONNECT_TIMEOUT_S,
-            "keepalives_idle": 10,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 20_000,
-            "options": options,
-        },
+        connect_args={**POSTGRESQL_CONNECT, "options": options},
     )
     return engine.execution_options(postgresql_readonly=True) if read_only else engine
 

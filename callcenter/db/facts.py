@@ -6,20 +6,20 @@
   ``hash = HMAC(audit key, previous hash + seq + mac)``. Readers follow ``seq``. A database
   sequence would not do: a transaction that commits late would be passed over.
 * :func:`verify` reads everything again. Whoever can write to the database but has not the audit
-  key cannot change, add, remove or move a sealed Fact unseen. (Who puts a whole older copy of the
-  database back can only be caught from outside, by comparing ``seq`` and hash with a noted one.)
+  key cannot change, add, remove or move a sealed Fact unseen. (Who puts back an older copy of the
+  whole end of the chain can only be caught from outside, by comparing with a noted seq and hash.)
 
-Facts carry ids and codes, never free text, names or phone numbers; :func:`append` refuses others.
+Facts carry ids and codes, never free text, names or phone numbers; :func:`append` refuses what
+does not look like one.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hmac
 import logging
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -37,7 +37,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import OperationalError
 
-from callcenter.db.database import Database, DatabaseAway, for_update
+from callcenter.db.database import (
+    POSTGRESQL_CONNECT,
+    Database,
+    DatabaseAway,
+    exclusive,
+    for_update,
+)
 from callcenter.db.keys import Keys
 from callcenter.db.tables import fact, fact_head
 
@@ -54,6 +60,7 @@ CHANNEL = "callcenter_facts"
 
 _ANCHOR = bytes(32)
 _CODE = re.compile(r"[A-Za-z0-9_.:,/\-]{0,120}")
+_NUMBER_LIKE = re.compile(r"\d{8,15}")
 _INDEXED = ("kind", "at", "call", "entry", "offer", "agent", "case")
 
 
@@ -83,6 +90,10 @@ class Verdict(msgspec.Struct, frozen=True):
     bad: str | None
 
 
+#: seq and text
+_SealedRow = tuple[int, str]
+
+
 class _Row(Fact, frozen=True, omit_defaults=True, kw_only=True):
     """A Fact with its row id: what ``text`` holds."""
 
@@ -102,7 +113,7 @@ def append(connection: Connection, keys: Keys, facts: Iterable[Fact]) -> None:
 
     Raises:
         ValueError: a value that is not an id or a code (a space, a ``+``, more than 120
-            characters …), or a Fact that would not be read back as it is.
+            characters), that looks like a telephone number, or that is not a whole number.
     """
     facts = list(facts)
     if not facts:
@@ -118,10 +129,26 @@ def append(connection: Connection, keys: Keys, facts: Iterable[Fact]) -> None:
 
 def sealed(connection: Connection, after: int, limit: int = BATCH) -> list[SealedFact]:
     """Sealed Facts with ``seq > after``, in order, at most ``limit``."""
+    return _readable(_sealed_rows(connection, after, limit))
+
+
+def _sealed_rows(connection: Connection, after: int, limit: int = BATCH) -> list[_SealedRow]:
     rows = connection.execute(
         select(fact.c.seq, fact.c.text).where(fact.c.seq > after).order_by(fact.c.seq).limit(limit)
     )
-    return [SealedFact(seq, _decode_fact(body)) for seq, body in rows]
+    return [(seq, body) for seq, body in rows]
+
+
+def _readable(rows: Iterable[_SealedRow]) -> list[SealedFact]:
+    """What can be read of ``rows``: a damaged Fact is for :func:`verify` to find, and
+    must not stop the boards."""
+    facts = []
+    for seq, body in rows:
+        try:
+            facts.append(SealedFact(seq, _decode_fact(body)))
+        except msgspec.MsgspecError:
+            log.error("Fact seq %d cannot be read: run `callcenter audit verify`", seq)
+    return facts
 
 
 def last_sealed(connection: Connection) -> int:
@@ -143,6 +170,8 @@ def _refuse_text(one: Fact) -> None:
     for place, value in [*fields.items(), *((f"data.{k}", v) for k, v in one.data.items())]:
         if isinstance(value, str) and not _CODE.fullmatch(value):
             raise ValueError(f"Fact {one.kind}: {place} is neither an id nor a code")
+        if isinstance(value, str) and place not in fields and _NUMBER_LIKE.fullmatch(value):
+            raise ValueError(f"Fact {one.kind}: {place} looks like a telephone number")
         if isinstance(value, float):
             raise ValueError(f"Fact {one.kind}: {place} must be a whole number")
 
@@ -230,22 +259,15 @@ def _wrong_head(connection: Connection, key: bytes, seq: int, last: bytes) -> st
 
 
 class _Batch(NamedTuple):
+    """``before``: the last seq before it; ``rows``: what was sealed."""
+
     before: int
-    facts: list[SealedFact]
+    rows: list[_SealedRow]
 
 
 def _seal(connection: Connection, key: bytes) -> _Batch:
     """Number and chain committed Facts that are not yet, at most :data:`BATCH`."""
-    head = connection.execute(
-        for_update(select(fact_head.c.seq, fact_head.c.hash).where(fact_head.c.id == 1))
-    ).first()
-    if head is None:
-        connection.execute(
-            insert(fact_head).values(id=1, seq=0, hash=_ANCHOR, mac=_head_mac(key, 0, _ANCHOR))
-        )
-        before, last = 0, _ANCHOR
-    else:
-        before, last = head
+    before, last = _lock_head(connection, key)
     rows = connection.execute(
         select(fact.c.id, fact.c.mac, fact.c.text)
         .where(fact.c.seq.is_(None))
@@ -254,12 +276,12 @@ def _seal(connection: Connection, key: bytes) -> _Batch:
     ).all()
     if not rows:
         return _Batch(before, [])
-    seals, facts, seq = [], [], before
+    seals, texts, seq = [], [], before
     for row_id, mac, body in rows:
         seq += 1
         last = _link(key, last, seq, mac)
         seals.append({"row": row_id, "seq": seq, "hash": last})
-        facts.append(SealedFact(seq, _decode_fact(body)))
+        texts.append((seq, body))
     connection.execute(
         update(fact)
         .where(fact.c.id == bindparam("row"))
@@ -271,7 +293,21 @@ def _seal(connection: Connection, key: bytes) -> _Batch:
         connection.execute(
             text("SELECT pg_notify(:channel, :last)"), {"channel": CHANNEL, "last": str(seq)}
         )
-    return _Batch(before, facts)
+    return _Batch(before, texts)
+
+
+def _lock_head(connection: Connection, key: bytes) -> tuple[int, bytes]:
+    """The end of the chain (seq, hash), locked: whoever holds it is the one sealer."""
+    statement = for_update(select(fact_head.c.seq, fact_head.c.hash))
+    head = connection.execute(statement).first()
+    if head is None:
+        exclusive(connection, "fact_head")
+        head = connection.execute(statement).first()
+    if head is None:
+        row = {"id": 1, "seq": 0, "hash": _ANCHOR, "mac": _head_mac(key, 0, _ANCHOR)}
+        connection.execute(insert(fact_head), row)
+        return 0, _ANCHOR
+    return head.seq, head.hash
 
 
 Callback = Callable[[list[SealedFact]], None]
@@ -292,14 +328,28 @@ class Sealer:
         self._told: int | None = None
         self._telling = asyncio.Lock()
 
+    async def start(self) -> None:
+        """Take note of the last sealed number: what comes after it will be told.
+
+        Raises:
+            DatabaseAway: see there.
+        """
+        if self._told is None:
+            self._told = await self._database.read(last_sealed)
+
     def subscribe(self, callback: Callback) -> Callable[[], None]:
         """Call ``callback`` on the event loop with each batch; gives the way to end it.
 
-        Subscribe first, read the state second, and ignore Facts that the state already holds
-        (``seq`` up to its :func:`last_sealed`): so nothing is missed.
+        After :meth:`start`: subscribe first, read the state second, and ignore Facts that the
+        state already holds (``seq`` up to its :func:`last_sealed`). So nothing is missed.
         """
         self._subscribers.append(callback)
-        return lambda: self._subscribers.remove(callback)
+
+        def unsubscribe() -> None:
+            if callback in self._subscribers:
+                self._subscribers.remove(callback)
+
+        return unsubscribe
 
     def nudge(self) -> None:
         """Facts were committed; call it on the event loop."""
@@ -312,62 +362,61 @@ class Sealer:
             DatabaseAway: see there.
         """
         async with self._telling:
-            batch = await self._database.write(lambda connection: _seal(connection, self._key))
-            if self._told is None:
-                self._told = batch.before
-            if self._told == batch.before:
-                self._tell(batch.facts)
-            else:
+            await self.start()
+            batch = await self._database.write(partial(_seal, key=self._key))
+            if self._told != batch.before:
                 await self._read_on()
-            return len(batch.facts)
+            elif batch.rows:
+                self._tell(batch.rows)
+            return len(batch.rows)
 
     async def run(self) -> None:
-        """Seal whenever nudged, until cancelled."""
+        """Seal whenever nudged, until cancelled; what goes wrong is logged and tried again."""
+        listener: asyncio.Task[None] | None = None
+        if not self._database.sqlite:
+            listener = asyncio.create_task(self._listen(), name="facts-listen")
         pause = 0.0
-        async with contextlib.AsyncExitStack() as stack:
-            if not self._database.sqlite:
-                listener = asyncio.create_task(self._listen(), name="facts-listen")
-                stack.callback(listener.cancel)
+        try:
             while True:
                 try:
-                    self._wanted.clear()
-                    while await self.seal() == BATCH:
-                        pass
+                    await self._round()
                     pause = 0.0
-                except DatabaseAway as away:
+                except Exception as error:
+                    if not isinstance(error, DatabaseAway):
+                        log.exception("sealing failed")
+                    else:
+                        log.warning("sealing waits for the database: %s", error)
                     pause = min(BACK_OFF_S, pause * 2 or 0.1)
-                    log.warning("sealing waits for the database: %s", away)
                     await asyncio.sleep(pause)
-                    continue
-                await self._rest()
+        finally:
+            if listener is not None:
+                listener.cancel()
 
-    async def _rest(self) -> None:
-        """Until nudged, or until Facts are found that nobody nudged us about."""
-        while True:
+    async def _round(self) -> None:
+        """Seal all there is, then wait for a nudge, or for Facts that nobody nudged us about."""
+        self._wanted.clear()
+        while await self.seal() == BATCH:
+            pass
+        while not await self._database.read(_is_work_left):
             try:
                 await asyncio.wait_for(self._wanted.wait(), IDLE_S)
                 return
             except TimeoutError:
-                try:
-                    if await self._database.read(_is_work_left):
-                        return
-                    async with self._telling:
-                        await self._read_on()
-                except DatabaseAway as away:
-                    log.warning("sealing waits for the database: %s", away)
+                async with self._telling:
+                    await self._read_on()
 
     async def _read_on(self) -> None:
         """Tell what other processes sealed after what we told last."""
         while True:
-            facts = await self._database.read(partial(sealed, after=self._told or 0))
-            self._tell(facts)
-            if len(facts) < BATCH:
+            rows = await self._database.read(partial(_sealed_rows, after=self._told or 0))
+            if rows:
+                self._tell(rows)
+            if len(rows) < BATCH:
                 return
 
-    def _tell(self, facts: Sequence[SealedFact]) -> None:
-        if not facts:
-            return
-        self._told = facts[-1].seq
+    def _tell(self, rows: list[_SealedRow]) -> None:
+        self._told = rows[-1][0]
+        facts = _readable(rows)
         for callback in list(self._subscribers):
             try:
                 callback(list(facts))
@@ -377,34 +426,31 @@ class Sealer:
     async def _listen(self) -> None:
         """Follow other processes' announcements by one connection, made again when it is lost."""
         import psycopg
+        from psycopg.conninfo import make_conninfo
 
-        address = self._database.url.set(drivername="postgresql")
+        url = self._database.url.set(drivername="postgresql")
+        address = make_conninfo(url.render_as_string(hide_password=False), **POSTGRESQL_CONNECT)
         pause = 0.1
         while True:
             try:
-                connection = await psycopg.AsyncConnection.connect(
-                    address.render_as_string(hide_password=False), autocommit=True
-                )
+                connection = await psycopg.AsyncConnection.connect(address, autocommit=True)
                 async with connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
-                    await self._hear("")
                     pause = 0.1
-                    async for note in _notes(connection):
-                        await self._hear(note)
-            except (psycopg.Error, DatabaseAway, OSError) as lost:
+                    await self._hear(None)  # what was announced while we did not listen
+                    async for note in connection.notifies():
+                        await self._hear(int(note.payload))
+            except (psycopg.Error, DatabaseAway) as lost:
                 log.warning("not listening for Facts of other processes: %s", lost)
-                await asyncio.sleep(pause)
-                pause = min(BACK_OFF_S, pause * 2)
+            await asyncio.sleep(pause)
+            pause = min(BACK_OFF_S, pause * 2)
 
-    async def _hear(self, note: str) -> None:
-        if self._told is not None and note != str(self._told):
-            async with self._telling:
-                await self._read_on()
-
-
-async def _notes(connection: Any) -> AsyncIterator[str]:
-    async for note in connection.notifies():
-        yield note.payload
+    async def _hear(self, last: int | None) -> None:
+        if last is not None and self._told is not None and last <= self._told:
+            return  # our own
+        async with self._telling:
+            await self.start()
+            await self._read_on()
 
 
 def _is_work_left(connection: Connection) -> bool:

@@ -10,17 +10,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, MetaData, create_engine, text
+from sqlalchemy import Connection, Engine, MetaData, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 import callcenter
 from callcenter import resources
-from callcenter.db.database import DatabaseAway, is_away, parse_url, sqlite_engine
+from callcenter.db.database import DatabaseAway, exclusive, is_away, parse_url, sqlite_engine
 from callcenter.db.schema import metadata
-
-#: PostgreSQL advisory lock: of several processes that start at once, one migrates.
-_MIGRATING = 0x63616C6C
 
 
 def all_tables() -> MetaData:
@@ -42,8 +39,7 @@ def upgrade(url: str) -> None:
     engine = _engine(url)
     try:
         with engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": _MIGRATING})
+            exclusive(connection, "migrate")  # of processes that start together, one migrates
             known = {script.revision for script in _scripts().walk_revisions()}
             before = current(connection)
             if before is not None and before not in known:
