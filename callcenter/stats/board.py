@@ -1,8 +1,8 @@
 """The board: who waits, who works, what today has brought. A fold over sealed Facts.
 
 Fed each Fact once and in sealed order, in memory. It knows ids and codes only; whoever shows it
-adds names. Counts are kept by the local hour in which a thing happened and summed when looked at, so
-"today" turns over at midnight by itself, and a Fact that is sealed after midnight but happened
+adds names. Counts are kept by the local hour in which a thing happened and summed when looked at,
+so "today" turns over at midnight by itself, and a Fact that is sealed after midnight but happened
 before it counts for the day it belongs to.
 """
 
@@ -41,6 +41,7 @@ class AgentNow(msgspec.Struct, frozen=True):
     state: str
     since: int
     topic: str | None = None
+    reason: str | None = None  #: why paused
 
 
 class Today(msgspec.Struct, frozen=True):
@@ -236,7 +237,9 @@ class Board:
         was = self._agents.get(fact.agent)
         topic = was.topic if was is not None and state in _BUSY else None
         since = was.since if was is not None and was.state == state else fact.at
-        self._agents[fact.agent] = AgentNow(fact.agent, state, since, topic)
+        self._agents[fact.agent] = AgentNow(
+            fact.agent, state, since, topic, str(fact.data.get("reason", "")) or None
+        )
 
     # --- helpers ------------------------------------------------------------------------------
 

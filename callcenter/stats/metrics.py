@@ -1,8 +1,8 @@
 """What each figure means. One definition for the board and for every report.
 
 The words: a caller is *answered* when an agent's leg is up and both are in the room (not when
-somebody clicks), *abandoned* when it hangs up while waiting. Who leaves the queue by a key or a time
-limit is neither. A caller who is answered, loses the agent and waits again has been answered once.
+somebody clicks), *abandoned* when it hangs up while waiting. Who leaves the queue by a key or a
+time limit is neither. A caller who is answered, loses the agent and waits again was answered once.
 """
 
 from __future__ import annotations

@@ -1,0 +1,68 @@
+"""What a case officer does: find cases and read them. Reading one is itself a Fact."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Path, Query
+from pydantic import AfterValidator
+
+from callcenter.cases.facts import CaseFact
+from callcenter.cases.service import CaseView, by_number, list_cases
+from callcenter.cases.statuses import CaseStatus
+from callcenter.db import Connection
+from callcenter.db.facts import Fact, append
+from callcenter.web import case_file
+from callcenter.web.documents import CaseDocument, CasePage, Code, no_control
+from callcenter.web.doors import DepsOf, DirectoryOf, Reader
+from callcenter.web.errors import NoSuchThing
+
+router = APIRouter(prefix="/api", tags=["officer"])
+
+Number = Annotated[str, Path(pattern=r"^[0-9]{10}$", description="Ten digits")]
+MOST_PAGES = 10_000
+
+
+@router.get("/cases")
+async def find(
+    _me: Reader,
+    deps: DepsOf,
+    directory: DirectoryOf,
+    query: Annotated[str, Query(max_length=40), AfterValidator(no_control)] = "",
+    status: CaseStatus | None = None,
+    topic: Code | None = None,
+    page: Annotated[int, Query(ge=1, le=MOST_PAGES)] = 1,
+) -> CasePage:
+    """Cases, the latest change first. ``query`` is the beginning of a number."""
+
+    def look(conn: Connection) -> CasePage:
+        wanted = status.value if status else None
+        rows, total = list_cases(conn, query=query, status=wanted, topic=topic, page=page)
+        cases = [msgspec.to_builtins(row) for row in rows]
+        for case in cases:
+            case["custodian"] = names.staff.get(case["custodian"], case["custodian"])
+        return CasePage.model_validate({"cases": cases, "total": total, "page": page})
+
+    names = await directory.names()
+    return await deps.db.read(look)
+
+
+@router.get("/cases/{number}")
+async def one(number: Number, me: Reader, deps: DepsOf, directory: DirectoryOf) -> CaseDocument:
+    """One case with its calls, recordings and history. Who reads it is written into it."""
+    now = deps.clock.now()
+
+    def note(conn: Connection) -> CaseView:
+        view = by_number(conn, deps.keys, number)
+        fact = Fact(CaseFact.CASE_READ.value, now, agent=me.account.id, case=view.id)
+        append(conn, deps.keys, [fact])
+        return view
+
+    try:
+        view = await deps.db.write(note)
+    except LookupError:
+        raise NoSuchThing from None
+    deps.nudge()
+    names = await directory.names()
+    return await deps.db.read(lambda conn: case_file.document(conn, view, names.staff))

@@ -1,0 +1,101 @@
+"""What the web is handed: everything it talks to, by shape. ``app`` knows the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from callcenter.cases.service import CaseForm, CaseView
+from callcenter.clock import Clock
+from callcenter.db import Connection, Database
+from callcenter.db.facts import Callback
+from callcenter.db.keys import Keys
+from callcenter.line import Device
+from callcenter.people.service import People
+from callcenter.queue.topics import Topic
+from callcenter.stats.board import Board
+
+
+class BrowserAccount(msgspec.Struct, frozen=True):
+    """How an agent's browser registers as a telephone. It lives as long as the sign-in."""
+
+    uri: str
+    username: str
+    password: str
+    ws: str
+
+
+class Devices(Protocol):
+    """A line's softphone accounts."""
+
+    async def open(self, agent: str) -> BrowserAccount:
+        """Make the account, or give the one there is.
+
+        Raises:
+            ConnectionError: the line is away.
+        """
+
+    async def close(self, agent: str) -> None:
+        """Remove it; none is no error."""
+
+
+class AgentCalls(Protocol):
+    """What an agent does to calls: ``calls.service.Calls``."""
+
+    async def set_agent_state(self, agent: str, state: str, reason: str | None = None) -> None: ...
+    async def accept(self, agent: str, offer: str) -> None: ...
+    async def decline(self, agent: str, offer: str) -> None: ...
+    async def hang_up(self, agent: str, call: str) -> None: ...
+    async def save_case(self, agent: str, call: str, form: CaseForm) -> CaseView: ...
+    async def wrap_up_done(self, agent: str, outcome: str) -> None: ...
+    async def sign_on(self, agent: str, device: Device) -> None: ...
+    async def sign_off(self, agent: str) -> None: ...
+    def console(self, conn: Connection, agent: str) -> msgspec.Struct: ...
+
+
+class Simulator(Protocol):
+    """The simulated telephone: ``telephony.simulator.line.SimulatorLine``.
+
+    Every method but ``call`` raises LookupError for a call that it does not know.
+    """
+
+    async def call(self, from_: str | None, to: str) -> str: ...
+    async def keys(self, id: str, keys: str) -> None: ...  # noqa: A002
+    async def silence(self, id: str) -> None: ...  # noqa: A002
+    async def hang_up(self, id: str) -> None: ...  # noqa: A002
+    async def speak(self, id: str, text: str) -> None: ...  # noqa: A002
+    def view(self, id: str, after: int) -> Mapping[str, object]: ...  # noqa: A002
+
+
+Check = Callable[[], Awaitable[None]]
+"""Returns when all is well, else raises; the message says what is wrong."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deps:
+    """Everything that the web talks to."""
+
+    db: Database
+    keys: Keys
+    clock: Clock
+    people: People
+    calls: AgentCalls
+    time_zone: tzinfo  #: whose midnight begins the board's day
+    restore: Callable[[], Awaitable[Board]]  #: the board of all Facts that are sealed by now
+    subscribe: Callable[[Callback], Callable[[], None]]  #: the sealer's
+    nudge: Callable[[], None]  #: the sealer's: Facts were committed
+    topics: Mapping[str, Topic]
+    base_url: str  #: without a slash at its end
+    any_host: bool = False  #: no public address was set: whatever Host the browser used is ours
+    default_device: str = "simulated"  #: what an agent answers with unless the account says
+    devices: Devices | None = None
+    simulator: Simulator | None = None
+    sounds: Callable[[str], Path | None] = lambda _name: None  #: sound file by hash
+    pages: Path | None = None  #: the folder of the built pages
+    browser_ws: str | None = None  #: where browsers reach the line, for the content policy
+    ready: Mapping[str, Check] = field(default_factory=dict)

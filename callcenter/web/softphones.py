@@ -1,0 +1,46 @@
+"""The softphone accounts of signed-in agents: made at sign-in, shown in the console, removed."""
+
+from __future__ import annotations
+
+import logging
+
+from callcenter.line import Device, DeviceKind
+from callcenter.people.accounts import Account
+from callcenter.web.ports import BrowserAccount, Devices
+
+log = logging.getLogger(__name__)
+
+
+class Softphones:
+    """Asks the line for an account once a sign-in, and again after our own restart."""
+
+    def __init__(self, devices: Devices | None, default_device: str) -> None:
+        self._devices = devices
+        self._default = DeviceKind(default_device)
+        self._open: dict[str, BrowserAccount] = {}
+
+    def device_of(self, account: Account) -> Device:
+        """What this agent answers with."""
+        return account.device or Device(self._default, account.id)
+
+    async def of(self, account: Account) -> BrowserAccount | None:
+        """The account to register with; None when the agent has another kind of device, or while
+        the line is away."""
+        if self._devices is None or self.device_of(account).kind is not DeviceKind.BROWSER:
+            return None
+        if account.id not in self._open:
+            try:
+                self._open[account.id] = await self._devices.open(account.id)
+            except ConnectionError as away:
+                log.warning("no softphone account: %s", away)
+                return None
+        return self._open[account.id]
+
+    async def close(self, agent: str) -> None:
+        """The agent has signed out."""
+        self._open.pop(agent, None)
+        if self._devices is not None:
+            try:
+                await self._devices.close(agent)
+            except ConnectionError as away:
+                log.warning("a softphone account is left over: %s", away)
