@@ -32,7 +32,7 @@ class _Word(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True):
 # --- Turn: what a leg hears -------------------------------------------------------------------
 
 
-class Say(_Word, tag="say"):
+class Say(_Word, frozen=True, tag="say"):
     """Speak ``text`` in ``language`` (``id``, ``en``). Numbers are already spelled out in words.
 
     A line may keep the sound of a text for ever, so a secret (a PIN) is said digit by digit.
@@ -42,7 +42,7 @@ class Say(_Word, tag="say"):
     language: str
 
 
-class Play(_Word, tag="play"):
+class Play(_Word, frozen=True, tag="play"):
     """Play a recorded prompt; ``text`` says the same and is spoken where ``audio`` is missing.
 
     ``audio`` is a path below the flows' ``audio/`` folder, without an extension.
@@ -53,7 +53,7 @@ class Play(_Word, tag="play"):
     language: str
 
 
-class Pause(_Word, tag="pause"):
+class Pause(_Word, frozen=True, tag="pause"):
     ms: int
 
 
@@ -62,7 +62,7 @@ Step = Say | Play | Pause
 # --- Turn: what a leg waits for ---------------------------------------------------------------
 
 
-class Keys(_Word, tag="keys"):
+class Keys(_Word, frozen=True, tag="keys"):
     """Digits. Answered by :class:`DigitsEntered`, or :class:`Silence` when none came.
 
     ``first_ms`` counts from the end of the steps, ``inter_ms`` from the latest key. Complete when
@@ -77,13 +77,13 @@ class Keys(_Word, tag="keys"):
     barge_in: bool = True
 
 
-class PromptsEnd(_Word, tag="prompts_end"):
+class PromptsEnd(_Word, frozen=True, tag="prompts_end"):
     """The end of the steps, or a key if ``barge_in``. Answered by :class:`PromptsEnded`."""
 
     barge_in: bool = True
 
 
-class Recording(_Word, tag="recording"):
+class Recording(_Word, frozen=True, tag="recording"):
     """Record the leg. Answered by :class:`RecordingMade`, also when the caller hangs up meanwhile.
 
     ``name`` is the recording's key on the line; it carries no personal data.
@@ -96,7 +96,7 @@ class Recording(_Word, tag="recording"):
     beep: bool = True
 
 
-class Music(_Word, tag="music"):
+class Music(_Word, frozen=True, tag="music"):
     """Hold music until a key of ``keys`` (:class:`DigitsEntered`) or ``seconds`` have passed
     (:class:`Silence`); without end when ``seconds`` is None."""
 
@@ -104,7 +104,7 @@ class Music(_Word, tag="music"):
     keys: str = ""
 
 
-class Room(_Word, tag="room"):
+class Room(_Word, frozen=True, tag="room"):
     """Talk with everybody in ``room``, which exists as soon as somebody is in it.
 
     Answered by :class:`RoomEntered`. ``held``: in the room, but hearing music and not heard.
@@ -115,14 +115,14 @@ class Room(_Word, tag="room"):
     muted: bool = False
 
 
-class Gone(_Word, tag="gone"):
+class Gone(_Word, frozen=True, tag="gone"):
     """Hang up after the steps. Answered by :class:`LegGone`."""
 
 
 Wait = Keys | PromptsEnd | Recording | Music | Room | Gone
 
 
-class Turn(_Word, tag="turn"):
+class Turn(_Word, frozen=True, tag="turn"):
     """What ``leg`` does next: ``steps`` in order, then ``wait``."""
 
     leg: str
@@ -143,14 +143,14 @@ class DeviceKind(StrEnum):
     SIMULATED = "simulated"  #: the simulator's: answered by the click in the console
 
 
-class Device(_Word, tag="device"):
+class Device(_Word, frozen=True, tag="device"):
     """``address``: the agent id for a browser or simulated device, ``sip:…``, or an E.164 number."""
 
     kind: DeviceKind
     address: str
 
 
-class RingLeg(_Word, tag="ring_leg"):
+class RingLeg(_Word, frozen=True, tag="ring_leg"):
     """Ring ``device`` as the new leg ``leg`` (*once*: never asked again after an unknown result).
 
     Answered by :class:`LegRinging`, :class:`LegAnswered`, :class:`LegGone` or :class:`Refused`.
@@ -162,19 +162,19 @@ class RingLeg(_Word, tag="ring_leg"):
     most_s: int = 45
 
 
-class EndLeg(_Word, tag="end_leg"):
+class EndLeg(_Word, frozen=True, tag="end_leg"):
     """Hang the leg up, whatever it does (*state*)."""
 
     leg: str
 
 
-class EndRoom(_Word, tag="end_room"):
+class EndRoom(_Word, frozen=True, tag="end_room"):
     """Remove the room; legs in it stay up and silent (*state*)."""
 
     room: str
 
 
-class DropRecording(_Word, tag="drop_recording"):
+class DropRecording(_Word, frozen=True, tag="drop_recording"):
     """Delete a recording at the line, once we hold it ourselves (*state*)."""
 
     name: str
@@ -199,7 +199,7 @@ class Cause(StrEnum):
     FAILED = "failed"  #: anything else
 
 
-class CallArrived(_Word, tag="call_arrived"):
+class CallArrived(_Word, frozen=True, tag="call_arrived"):
     """A citizen calls. ``caller`` is the number as the network gave it, None when withheld."""
 
     leg: str
@@ -208,25 +208,25 @@ class CallArrived(_Word, tag="call_arrived"):
     caller: str | None = None
 
 
-class DigitsEntered(_Word, tag="digits_entered"):
+class DigitsEntered(_Word, frozen=True, tag="digits_entered"):
     leg: str
     rev: int
     digits: str
 
 
-class Silence(_Word, tag="silence"):
+class Silence(_Word, frozen=True, tag="silence"):
     """Nothing was pressed in the time that the Turn gave."""
 
     leg: str
     rev: int
 
 
-class PromptsEnded(_Word, tag="prompts_ended"):
+class PromptsEnded(_Word, frozen=True, tag="prompts_ended"):
     leg: str
     rev: int
 
 
-class RecordingMade(_Word, tag="recording_made"):
+class RecordingMade(_Word, frozen=True, tag="recording_made"):
     """``seconds`` 0: nothing was said."""
 
     leg: str
@@ -235,26 +235,32 @@ class RecordingMade(_Word, tag="recording_made"):
     seconds: int
 
 
-class RoomEntered(_Word, tag="room_entered"):
+class RoomEntered(_Word, frozen=True, tag="room_entered"):
     leg: str
     rev: int
     room: str
 
 
-class LegRinging(_Word, tag="leg_ringing"):
+class LegRinging(_Word, frozen=True, tag="leg_ringing"):
     leg: str
 
 
-class LegAnswered(_Word, tag="leg_answered"):
+class LegAnswered(_Word, frozen=True, tag="leg_answered"):
     leg: str
 
 
-class LegGone(_Word, tag="leg_gone"):
+class LegGone(_Word, frozen=True, tag="leg_gone"):
     leg: str
     cause: Cause
 
 
-class Refused(_Word, tag="refused"):
+class LegReturned(_Word, frozen=True, tag="leg_returned"):
+    """The network looked after the leg while we could not, and gives it back: it needs its Turn."""
+
+    leg: str
+
+
+class Refused(_Word, frozen=True, tag="refused"):
     """The line would not do what we asked of ``leg``. ``rev`` names the Turn, None a Command."""
 
     leg: str
@@ -262,14 +268,14 @@ class Refused(_Word, tag="refused"):
     rev: int | None = None
 
 
-class DeviceChanged(_Word, tag="device_changed"):
+class DeviceChanged(_Word, frozen=True, tag="device_changed"):
     """An agent's softphone came or went. ``agent`` is the agent id."""
 
     agent: str
     up: bool
 
 
-class MessageLeft(_Word, tag="message_left"):
+class MessageLeft(_Word, frozen=True, tag="message_left"):
     """A message that the network took while we were away. ``name`` keys it on the line."""
 
     line: str
@@ -278,7 +284,7 @@ class MessageLeft(_Word, tag="message_left"):
     at: int
 
 
-class LiveLeg(_Word, tag="live_leg"):
+class LiveLeg(_Word, frozen=True, tag="live_leg"):
     """A leg as the network sees it now. ``inbound``: a citizen's; ``to``, ``caller`` as arrived."""
 
     leg: str
@@ -288,7 +294,7 @@ class LiveLeg(_Word, tag="live_leg"):
     caller: str | None = None
 
 
-class LineResumed(_Word, tag="line_resumed"):
+class LineResumed(_Word, frozen=True, tag="line_resumed"):
     """We are in touch again: these legs and rooms exist, and no others (compare before trusting)."""
 
     line: str
@@ -306,6 +312,7 @@ Signal = (
     | LegRinging
     | LegAnswered
     | LegGone
+    | LegReturned
     | Refused
     | DeviceChanged
     | MessageLeft
@@ -315,7 +322,7 @@ Signal = (
 # --- The line ---------------------------------------------------------------------------------
 
 
-class Capabilities(_Word, tag="capabilities"):
+class Capabilities(_Word, frozen=True, tag="capabilities"):
     """What a line can do; ``docs/lines.md`` prints the table."""
 
     type_ahead: bool  #: keys pressed before the wait begins are kept

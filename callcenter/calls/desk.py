@@ -1,0 +1,217 @@
+"""What agents do: come and go, take calls, write complaints down, wrap up.
+
+Every click takes the main path of ``service.py``: one transaction decides, then act and publish.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from callcenter import line
+from callcenter.calls import tables
+from callcenter.calls.errors import NotNow, NotYours, TooLate
+from callcenter.calls.facts import CallFact
+from callcenter.calls.model import Accepted, Declined, HungUp
+from callcenter.calls.moves import agent_moved
+from callcenter.calls.outcomes import OUTCOMES, UNSAID
+from callcenter.calls.service import Calls, Done
+from callcenter.cases import service as cases
+from callcenter.cases.service import CaseForm, CaseView
+from callcenter.clock import Given
+from callcenter.db import Connection, timers
+from callcenter.db.facts import Fact, append
+from callcenter.queue import service as queue
+from callcenter.queue.agents import Agent, AgentEvent, AgentState
+
+
+class Desk:
+    """The agents of this process."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        calls.wrap_up_over = self._wrap_up_over
+
+    async def sign_on(self, agent: str, device: line.Device) -> None:
+        """The agent is here, with this device; paused until they say that they are ready."""
+
+        def decide(connection: Connection, given: Given) -> Done:
+            before = queue.load_agent(connection, agent, lock=True) or Agent(agent)
+            here = msgspec.structs.replace(before, device=device)
+            if before.device != device:
+                here = msgspec.structs.replace(here, device_up=False)
+            after = here.after(AgentEvent.SIGN_ON, given.now) or here
+            return self._agent_moved(connection, given, before, after)
+
+        await self._calls.commit(decide)
+
+    async def sign_off(self, agent: str) -> None:
+        """The agent leaves.
+
+        Raises:
+            NotNow: they are with a caller.
+        """
+
+        def decide(connection: Connection, given: Given) -> Done:
+            before = queue.load_agent(connection, agent, lock=True)
+            if before is None or before.state is AgentState.OFFLINE:
+                return Done(refused="not here")
+            return self._agent_event(connection, given, before, AgentEvent.SIGN_OFF)
+
+        await self._calls.commit(decide)
+
+    async def set_agent_state(self, agent: str, state: str, reason: str | None = None) -> None:
+        """``ready`` or ``paused``, now or, for a busy agent, when the call is over.
+
+        Raises:
+            NotNow: the agent is not signed on, or there is no such state to choose.
+            NotYours: no such agent.
+        """
+        event = {"ready": AgentEvent.READY, "paused": AgentEvent.PAUSE}.get(state)
+        if event is None:
+            raise NotNow(f"{state}: choose ready or paused")
+
+        def decide(connection: Connection, given: Given) -> Done:
+            before = self._known(connection, agent)
+            if before.state is AgentState.READY and event is AgentEvent.READY:
+                return Done()
+            return self._agent_event(connection, given, before, event, reason=reason)
+
+        await self._calls.commit(decide)
+
+    async def accept(self, agent: str, offer: str) -> None:
+        """The agent takes the offered call.
+
+        Raises:
+            NotYours: no such offer for this agent.
+            TooLate: it is over.
+        """
+        await self._click(agent, offer, Accepted(offer))
+
+    async def decline(self, agent: str, offer: str) -> None:
+        """The agent does not take it; it goes to the next one. Raises as :meth:`accept`."""
+        await self._click(agent, offer, Declined(offer))
+
+    async def _click(self, agent: str, offer: str, click: Accepted | Declined) -> None:
+        def decide(connection: Connection, given: Given) -> Done:
+            known = queue.load_offer(connection, offer, lock=False)
+            if known is None or known.agent != agent:
+                raise NotYours(offer)
+            done = self._calls.step(connection, given, known.call, click)
+            if done.refused is not None:
+                now = queue.load_offer(connection, offer, lock=False)
+                if isinstance(click, Accepted) and now is not None and now.taken:
+                    return Done()  # a second click
+                raise TooLate(offer)
+            return done
+
+        await self._calls.commit(decide)
+
+    async def hang_up(self, agent: str, call: str) -> None:
+        """The agent ends the talk.
+
+        Raises:
+            NotYours: the agent is not talking in this call.
+        """
+
+        def decide(connection: Connection, given: Given) -> Done:
+            done = self._calls.step(connection, given, call, HungUp(agent))
+            if done.refused is not None:
+                raise NotYours(call)
+            return done
+
+        await self._calls.commit(decide)
+
+    async def save_case(self, agent: str, call: str, form: CaseForm) -> CaseView:
+        """Write down what the agent typed, while talking or in the wrap-up.
+
+        Raises:
+            NotYours: it is not the agent's call.
+            BadForm, StaleCase: see :mod:`callcenter.cases.service`.
+        """
+        view: list[CaseView] = []
+
+        def decide(connection: Connection, given: Given) -> Done:
+            busy = self._known(connection, agent)
+            stored = tables.load(connection, self._calls.keys, call)
+            if busy.call != call or stored is None or stored.call.case is None:
+                raise NotYours(call)
+            case = stored.call.case
+            cases.save(
+                connection,
+                self._calls.keys,
+                given.now,
+                case=case,
+                agent=agent,
+                form=form,
+                topics=self._calls.topics,
+            )
+            saved = cases.load(connection, self._calls.keys, case, call=call, call_key=stored.key)
+            view[:] = [saved]
+            return Done()
+
+        await self._calls.commit(decide)
+        return view[0]
+
+    async def wrap_up_done(self, agent: str, outcome: str) -> None:
+        """The agent says what the call came to and is free again.
+
+        Raises:
+            NotNow: the agent has nothing to wrap up, or there is no such outcome.
+        """
+        if outcome not in OUTCOMES:
+            raise NotNow(f"{outcome}: no such outcome")
+
+        def decide(connection: Connection, given: Given) -> Done:
+            return self._wrapped(connection, given, self._known(connection, agent), outcome)
+
+        await self._calls.commit(decide)
+
+    def _wrap_up_over(self, timer: timers.Timer, connection: Connection, given: Given) -> Done:
+        before = queue.load_agent(connection, timer.ref, lock=True)
+        if not timers.take(connection, timer) or before is None:
+            return Done(refused="the timer was moved")
+        if before.state is not AgentState.WRAP_UP:
+            return Done(refused="no wrap-up")
+        return self._wrapped(connection, given, before, UNSAID)
+
+    def _wrapped(self, connection: Connection, given: Given, before: Agent, outcome: str) -> Done:
+        call = before.call
+        done = self._agent_event(connection, given, before, AgentEvent.WRAPPED)
+        if call is None:
+            return done
+        tables.set_outcome(connection, call, outcome)
+        event = OUTCOMES[outcome].case_event if outcome in OUTCOMES else None
+        cases.finish_call(connection, given.now, call=call, event=event)
+        data: dict[str, str | int | bool] = {"outcome": outcome}
+        fact = Fact(CallFact.WRAP_UP_DONE, given.now, call=call, agent=before.id, data=data)
+        append(connection, self._calls.keys, [fact])
+        return done
+
+    def _known(self, connection: Connection, agent: str) -> Agent:
+        found = queue.load_agent(connection, agent, lock=True)
+        if found is None:
+            raise NotYours(agent)
+        return found
+
+    def _agent_event(
+        self,
+        connection: Connection,
+        given: Given,
+        before: Agent,
+        event: AgentEvent,
+        *,
+        reason: str | None = None,
+    ) -> Done:
+        after = before.after(event, given.now, reason=reason)
+        if after is None:
+            raise NotNow(before.state.value)
+        return self._agent_moved(connection, given, before, after)
+
+    def _agent_moved(
+        self, connection: Connection, given: Given, before: Agent, after: Agent
+    ) -> Done:
+        if before == after:
+            return Done()
+        queue.save_agent(connection, after)
+        facts, timings = agent_moved(before, after)
+        return self._calls.follow(connection, given, facts, timings, call=before.call)

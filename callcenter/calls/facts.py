@@ -1,0 +1,16 @@
+"""The Facts of calls: their kinds, and the codes that they carry."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class CallFact(StrEnum):
+    CALL_ARRIVED = "call_arrived"  #: line, withheld
+    ANSWERED = "answered"  #: topic, waited_ms: agent and caller are in the room
+    TALK_ENDED = "talk_ended"  #: talked_ms, by: agent, caller or lost
+    CALL_ENDED = "call_ended"  #: stage, cause, lasted_ms
+    WRAP_UP_DONE = "wrap_up_done"  #: outcome
+    # The flow engine notes these; each carries what its name says.
+    LANGUAGE_CHOSEN = "language_chosen"
+    TOPIC_CHOSEN = "topic_chosen"

@@ -1,0 +1,519 @@
+"""The life of a call: what follows from each Signal, click and timer. Pure.
+
+``TABLE`` is the whole of it: (state of the call, what happened) → the handler; a pair that is not
+in it is refused without any change. A step is a generator, because the flow may need something
+from the case store before it can go on: it yields an :class:`Ask`, is sent the Answer, and returns
+the :class:`~callcenter.calls.model.Outcome`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from callcenter import line
+from callcenter.calls.facts import CallFact
+from callcenter.calls.model import (
+    Accepted,
+    Call,
+    CallState,
+    Click,
+    Declined,
+    FactDraft,
+    HungUp,
+    Leg,
+    LegRole,
+    LegState,
+    Offered,
+    Outcome,
+    TimerDue,
+    TimerKind,
+)
+from callcenter.calls.moves import Doing, Life, Steps, World, leg_of
+from callcenter.ivr import engine, needs
+from callcenter.line import Cause, DeviceKind
+from callcenter.queue import entries
+from callcenter.queue.agents import AgentEvent
+from callcenter.queue.entries import Offer, OfferState
+from callcenter.queue.facts import QueueFact
+
+#: A call that nobody has answered by then ends; talking has no limit.
+CALL_LIMIT_S = 3600
+#: For "press 1 to take this call" on an agent's telephone.
+PRESS_ONE_MS = 8000
+
+#: An agent's leg that ends for one of these has left its talk against everybody's will.
+_LOST = (Cause.LOST, Cause.RESTARTED, Cause.FAILED, Cause.UNREACHABLE)
+
+
+Happened = line.Signal | Click | TimerDue
+Handler = Callable[[Life, Happened], Doing]
+
+
+def begin(call_id: str, arrived: line.CallArrived, world: World, timezone: str) -> Steps:
+    """A citizen's call, from its first ring."""
+    now = world.given.now
+    caller = Leg(
+        arrived.leg, call_id, LegRole.CALLER, arrived.line, LegState.UP, now, answered_at=now
+    )
+    call = Call(call_id, arrived.line, CallState.IVR, now, legs=(caller,))
+    life = Life(call, world)
+    life.put(caller)
+    life.fact(CallFact.CALL_ARRIVED, line=arrived.line, withheld=arrived.caller is None)
+    life.timer(TimerKind.CALL_LIMIT, call.id, CALL_LIMIT_S * 1000)
+    yield from life.walk(engine.begin(world.flows, flow="main", now=now, timezone=timezone))
+    return life.outcome()
+
+
+def step(call: Call, happened: Happened, world: World) -> Steps:
+    """What follows from ``happened``. Refused, with nothing changed, when the table says so."""
+    life = Life(call, world)
+    handler = TABLE.get((call.state, trigger(call, happened)))
+    if handler is None:
+        life.refused = "not expected"
+    else:
+        yield from handler(life, happened)
+    return life.outcome()
+
+
+def message(call_id: str, left: line.MessageLeft) -> Outcome:
+    """A message that the network took while we were away: a call that has already ended."""
+    ended = left.at + left.seconds * 1000
+    call = Call(
+        call_id, left.line, CallState.ENDED, left.at, ended_at=ended, cause=Cause.HUNG_UP.value
+    )
+    lasted: dict[str, str | int | bool] = {
+        "stage": "message",
+        "cause": Cause.HUNG_UP.value,
+        "lasted_ms": ended - left.at,
+    }
+    return Outcome(
+        call,
+        facts=(
+            FactDraft(CallFact.CALL_ARRIVED, data={"line": left.line, "withheld": True}),
+            FactDraft(CallFact.CALL_ENDED, data=lasted),
+        ),
+    )
+
+
+def trigger(call: Call, happened: Happened) -> str:
+    """The word of ``happened`` in :data:`TABLE`: whose it is, and what."""
+    match happened:
+        case Offered():
+            return "matched"
+        case Accepted():
+            return "agent accepts"
+        case Declined():
+            return "agent declines"
+        case HungUp():
+            return "agent hangs up"
+        case TimerDue():
+            return f"timer {happened.kind.value}"
+    leg = leg_of(call, getattr(happened, "leg", ""))
+    role = leg.role.value if leg is not None else "nobody"
+    match happened:
+        case line.DigitsEntered() | line.Silence() | line.PromptsEnded() | line.RecordingMade():
+            return f"{role} input"
+        case line.RoomEntered():
+            return f"{role} room"
+        case line.LegRinging():
+            return f"{role} ringing"
+        case line.LegAnswered():
+            return f"{role} answered"
+        case line.LegGone():
+            return f"{role} gone"
+        case line.Refused():
+            return f"{role} refused"
+    return "nobody"
+
+
+# --- the handlers, in the order of the table ---------------------------------------------------
+
+
+def _pass() -> Doing:
+    """Makes a handler that asks nothing a generator like the others."""
+    yield from ()
+
+
+def _input(life: Life, happened: Happened) -> Doing:
+    assert isinstance(
+        happened,
+        line.DigitsEntered | line.Silence | line.PromptsEnded | line.RecordingMade,
+    )
+    if happened.rev != life.call.caller.rev:
+        life.refused = "an old Turn"
+        return
+    yield from life.flow(happened)
+
+
+def _caller_refused(life: Life, happened: Happened) -> Doing:
+    """The line could not do the caller's Turn: the flow goes on as if nothing came of it."""
+    assert isinstance(happened, line.Refused)
+    caller = life.call.caller
+    if happened.rev != caller.rev or life.call.visit is None:
+        life.refused = "an old Turn"
+        return
+    for event in (
+        line.Silence(caller.id, caller.rev),
+        line.PromptsEnded(caller.id, caller.rev),
+        line.RecordingMade(caller.id, caller.rev, "", 0),
+    ):
+        done = engine.step(life.world.flows, life.call.visit, event, life.now)
+        if not done.refused:
+            yield from life.walk(done)
+            return
+    life.turn(caller, (), line.Gone())
+
+
+def _caller_gone(life: Life, happened: Happened) -> Doing:
+    assert isinstance(happened, line.LegGone)
+    if not life.leg_becomes(life.call.caller, "gone", happened.cause):
+        return
+    if life.call.state is CallState.WAITING and life.call.entry is not None:
+        life.end_offer(
+            "withdraw", AgentEvent.RELEASE, QueueFact.OFFER_WITHDRAWN, reason="caller_gone"
+        )
+        life.entry("abandon")
+        life.fact(QueueFact.ABANDONED, topic=life.call.entry.topic, waited_ms=life.waited_ms())
+    if life.call.state is CallState.TALKING:
+        life.talk_over("caller")
+        life.agent(AgentEvent.TALK_OVER)
+    yield from life.flow(happened)
+    life.refused = None  # whether or not the flow cares, the caller is gone
+    life.end(happened.cause)
+
+
+def _limit(life: Life, happened: Happened) -> Doing:
+    if life.call.state is CallState.TALKING:
+        life.timer(TimerKind.CALL_LIMIT, life.call.id, CALL_LIMIT_S * 1000)
+        return
+    life.leave("call_limit")
+    life.turn(life.call.caller, (), line.Gone())
+    yield from _pass()
+
+
+def _matched(life: Life, happened: Happened) -> Doing:
+    assert isinstance(happened, Offered)
+    call, given = life.call, happened
+    device = given.agent.device_on(call.line)
+    free = given.agent.after(AgentEvent.OFFER, life.now, call=call.id)
+    if call.entry is None or device is None or free is None:
+        life.refused = "nobody to offer it to"
+        return
+    if life.entry("offer") is None:
+        life.refused = "the entry does not wait"
+        return
+    offer = Offer(given.offer, call.entry.id, call.id, given.agent.id, given.leg, life.now)
+    life.set(offer=life.put(offer), agent=given.agent)
+    life.agent(AgentEvent.OFFER)
+    life.put(
+        Leg(
+            given.leg,
+            call.id,
+            LegRole.AGENT,
+            call.line,
+            LegState.ASKED,
+            life.now,
+            agent=given.agent.id,
+            offer=offer.id,
+            device_kind=device.kind,
+        )
+    )
+    life.fact(QueueFact.OFFERED, topic=call.entry.topic)
+    life.commands.append(line.RingLeg(given.leg, device))
+    life.timer(TimerKind.UNRUNG, offer.id, entries.UNRUNG_S * 1000)
+    yield from _pass()
+
+
+def _current_agent_leg(life: Life, leg_id: str) -> Leg | None:
+    leg = life.call.agent_leg
+    if leg is None or leg.id != leg_id:
+        life.refused = "that offer is over"
+        return None
+    return leg
+
+
+def _agent_ringing(life: Life, happened: Happened) -> Doing:
+    assert isinstance(happened, line.LegRinging)
+    leg = _current_agent_leg(life, happened.leg)
+    offer = life.call.offer
+    if leg is None or offer is None or not life.leg_becomes(leg, "ringing"):
+        return
+    life.set(offer=life.put(msgspec.structs.replace(offer, rang_at=life.now)))
+    life.timer(TimerKind.UNRUNG, offer.id, None)
+    if offer.state is OfferState.PENDING:
+        life.timer(TimerKind.RING, offer.id, entries.RING_S * 1000)
+    life.fact(QueueFact.OFFER_RANG)
+    yield from _pass()
+
+
+def _agent_answered(life: Life, happened: Happened) -> Doing:
+    assert isinstance(happened, line.LegAnswered)
+    leg = _current_agent_leg(life, happened.leg)
+    offer = life.call.offer
+    if leg is None or offer is None or not life.leg_becomes(leg, "answered"):
+        return
+    life.timer(TimerKind.UNRUNG, offer.id, None)
+    if leg.device_kind is DeviceKind.PHONE and offer.state is OfferState.PENDING:
+        life.timer(TimerKind.RING, offer.id, PRESS_ONE_MS + 20_000)
+        life.turn(
+            life.call.agent_leg or leg,
+            (line.Say("Telepon dari layanan pengaduan. Tekan satu untuk menerima.", "id"),),
+            line.Keys(most=1, first_ms=PRESS_ONE_MS),
+        )
+    else:
+        life.accept()
+    yield from _pass()
+
+
+def _agent_input(life: Life, happened: Happened) -> Doing:
+    assert isinstance(happened, line.DigitsEntered | line.Silence | line.PromptsEnded)
+    leg = _current_agent_leg(life, happened.leg)
+    if leg is None or happened.rev != leg.rev:
+        life.refused = "an old Turn"
+        return
+    if isinstance(happened, line.DigitsEntered) and happened.digits == "1":
+        life.accept()
+    elif isinstance(happened, line.DigitsEntered):
+        yield from life.offer_failed("decline", AgentEvent.SKIP, QueueFact.DECLINED)
+    else:
+        # A voicemail answered, or a pocket.
+        yield from life.offer_failed(
+            "time_out", AgentEvent.MISS, QueueFact.OFFER_TIMED_OUT, rang=True
+        )
+
+
+def _accepts(life: Life, happened: Happened) -> Doing:
+    assert isinstance(happened, Accepted)
+    offer = life.call.offer
+    if offer is None or offer.id != happened.offer or offer.state is not OfferState.PENDING:
+        life.refused = "that offer is over"
+        return
+    life.accept()
+    yield from _pass()
+
+
+def _declines(life: Life, happened: Happened) -> Doing:
+    assert isinstance(happened, Declined)
+    offer = life.call.offer
+    if offer is None or offer.id != happened.offer or offer.state is not OfferState.PENDING:
+        life.refused = "that offer is over"
+        return
+    yield from life.offer_failed("decline", AgentEvent.SKIP, QueueFact.DECLINED)
+
+
+def _agent_gone_waiting(life: Life, happened: Happened) -> Doing:
+    assert isinstance(happened, line.LegGone | line.Refused)
+    leg, offer = _current_agent_leg(life, happened.leg), life.call.offer
+    if leg is None or offer is None:
+        yield from _agent_gone_late(life, happened)
+        return
+    if isinstance(happened, line.Refused) and happened.rev is not None:
+        if happened.rev != leg.rev:
+            life.refused = "an old Turn"
+            return
+    elif not life.leg_becomes(leg, "gone", happened.cause):
+        return
+    if offer.state is OfferState.PENDING and happened.cause in (Cause.DECLINED, Cause.BUSY):
+        yield from life.offer_failed("decline", AgentEvent.SKIP, QueueFact.DECLINED)
+        return
+    missed = offer.state is OfferState.PENDING and offer.rang_at is not None
+    yield from life.offer_failed(
+        "time_out",
+        AgentEvent.MISS if missed else AgentEvent.UNREACHABLE,
+        QueueFact.OFFER_TIMED_OUT,
+        rang=offer.rang_at is not None,
+    )
+
+
+def _agent_gone_late(life: Life, happened: Happened) -> Doing:
+    """A leg that the call no longer needs has ended."""
+    assert isinstance(happened, line.LegGone | line.Refused)
+    life.refused = None
+    leg = leg_of(life.call, happened.leg)
+    if leg is not None and isinstance(happened, line.Refused) and happened.rev is not None:
+        life.commands.append(line.EndLeg(leg.id))
+    elif leg is not None:
+        life.leg_becomes(leg, "gone", happened.cause)
+    yield from _pass()
+
+
+def _agent_up_late(life: Life, happened: Happened) -> Doing:
+    """A phone that was answered for an offer that is over: it hears nothing of us."""
+    assert isinstance(happened, line.LegAnswered | line.LegRinging)
+    leg = leg_of(life.call, happened.leg)
+    what = "answered" if isinstance(happened, line.LegAnswered) else "ringing"
+    if leg is not None and life.leg_becomes(leg, what):
+        life.commands.append(line.EndLeg(leg.id))
+    yield from _pass()
+
+
+def _agent_up(life: Life, happened: Happened) -> Doing:
+    assert isinstance(happened, line.LegAnswered | line.LegRinging)
+    leg = life.call.agent_leg
+    current = leg is not None and leg.id == happened.leg
+    if not current:
+        yield from _agent_up_late(life, happened)
+    elif isinstance(happened, line.LegAnswered):
+        yield from _agent_answered(life, happened)
+    else:
+        yield from _agent_ringing(life, happened)
+
+
+def _agent_in_room(life: Life, happened: Happened) -> Doing:
+    assert isinstance(happened, line.RoomEntered)
+    leg = _current_agent_leg(life, happened.leg)
+    if leg is None or happened.rev != leg.rev or leg.in_room:
+        life.refused = "an old Turn"
+        return
+    life.put(msgspec.structs.replace(leg, in_room=True))
+    life.turn(life.call.caller, (), line.Room(life.call.room))
+    yield from _pass()
+
+
+def _caller_in_room(life: Life, happened: Happened) -> Doing:
+    """Both are in the room: now it is answered."""
+    assert isinstance(happened, line.RoomEntered)
+    caller, leg, entry = life.call.caller, life.call.agent_leg, life.call.entry
+    together = leg is not None and leg.in_room
+    if happened.rev != caller.rev or not together or entry is None or life.call.offer is None:
+        life.refused = "an old Turn"
+        return
+    life.put(msgspec.structs.replace(caller, in_room=True))
+    life.entry("answer")
+    life.offer("answer")
+    life.timer(TimerKind.JOIN, life.call.offer.id, None)
+    life.set(state=CallState.TALKING, answered_at=life.now)
+    life.agent(AgentEvent.TALK)
+    life.fact(CallFact.ANSWERED, topic=entry.topic, waited_ms=life.waited_ms())
+    if life.call.case is None:
+        need = needs.OpenCase(entry.topic, life.call.language or "id")
+        yield from life.answer(need)
+
+
+def _timer_offer(life: Life, happened: Happened) -> Doing:
+    assert isinstance(happened, TimerDue)
+    offer = life.call.offer
+    if offer is None or offer.id != happened.ref:
+        life.refused = "that offer is over"
+        return
+    missed = happened.kind is TimerKind.RING
+    yield from life.offer_failed(
+        "time_out",
+        AgentEvent.MISS if missed else AgentEvent.UNREACHABLE,
+        QueueFact.OFFER_TIMED_OUT,
+        rang=offer.rang_at is not None,
+    )
+
+
+def _room_refused(life: Life, happened: Happened) -> Doing:
+    """The caller could not be brought to the agent, or the flow's Turn could not be done."""
+    assert isinstance(happened, line.Refused)
+    leg = life.call.agent_leg
+    if leg is not None and leg.in_room and happened.rev == life.call.caller.rev:
+        yield from life.offer_failed(
+            "time_out", AgentEvent.UNREACHABLE, QueueFact.OFFER_TIMED_OUT, rang=True
+        )
+    else:
+        yield from _caller_refused(life, happened)
+
+
+def _agent_gone_talking(life: Life, happened: Happened) -> Doing:
+    assert isinstance(happened, line.LegGone | line.Refused)
+    leg = life.call.agent_leg
+    turn_refused = isinstance(happened, line.Refused) and happened.rev is not None
+    if leg is None or leg.id != happened.leg or turn_refused:
+        yield from _agent_gone_late(life, happened)
+        return
+    if not life.leg_becomes(leg, "gone", happened.cause):
+        return
+    life.commands.append(line.EndRoom(life.call.room))
+    if happened.cause in _LOST:
+        yield from _agent_lost(life)
+        return
+    life.talk_over("agent")
+    life.agent(AgentEvent.TALK_OVER)
+    life.set(state=CallState.IVR, entry=None, offer=None, agent=None)
+    yield from life.flow(needs.TalkEnded("agent"))
+    if life.refused is not None:
+        life.refused = None
+        life.turn(life.call.caller, (), line.Gone())
+
+
+def _agent_lost(life: Life) -> Doing:
+    """The agent's phone vanished: the caller is kept for that agent for a while, then goes to
+    whoever is free first."""
+    life.talk_over("lost")
+    life.agent(AgentEvent.LOST)
+    entry = life.entry("agent_lost")
+    if entry is None or life.call.agent is None:
+        return
+    life.set(
+        state=CallState.WAITING,
+        entry=life.put(
+            msgspec.structs.replace(
+                entry,
+                rank=entries.front_rank(entry.rank),
+                reserved_for=life.call.agent.id,
+                reserved_until=life.now + entries.RESERVED_S * 1000,
+            )
+        ),
+    )
+    life.fact(QueueFact.REQUEUED, topic=entry.topic, reason="agent_lost")
+    life.timer(TimerKind.MATCH, entry.id, 0)
+    life.set(offer=None, agent=None)
+    yield from life.flow(needs.Resumed())
+
+
+def _hangs_up(life: Life, happened: Happened) -> Doing:
+    assert isinstance(happened, HungUp)
+    leg = life.call.agent_leg
+    if leg is None or leg.agent != happened.agent:
+        life.refused = "not your call"
+        return
+    life.commands.append(line.EndLeg(leg.id))
+    yield from _pass()
+
+
+_IVR, _WAITING, _TALKING, _ENDED = CallState
+
+#: (state of the call, what happened) → what is done. A pair that is not here changes nothing.
+TABLE: dict[tuple[CallState, str], Handler] = {
+    (_IVR, "caller input"): _input,
+    (_IVR, "caller refused"): _caller_refused,
+    (_IVR, "caller gone"): _caller_gone,
+    (_IVR, "timer call_limit"): _limit,
+    (_IVR, "agent ringing"): _agent_up_late,
+    (_IVR, "agent answered"): _agent_up_late,
+    (_IVR, "agent gone"): _agent_gone_late,
+    (_IVR, "agent refused"): _agent_gone_late,
+    (_WAITING, "caller input"): _input,
+    (_WAITING, "caller refused"): _room_refused,
+    (_WAITING, "caller room"): _caller_in_room,
+    (_WAITING, "caller gone"): _caller_gone,
+    (_WAITING, "matched"): _matched,
+    (_WAITING, "agent ringing"): _agent_up,
+    (_WAITING, "agent answered"): _agent_up,
+    (_WAITING, "agent input"): _agent_input,
+    (_WAITING, "agent accepts"): _accepts,
+    (_WAITING, "agent declines"): _declines,
+    (_WAITING, "agent room"): _agent_in_room,
+    (_WAITING, "agent refused"): _agent_gone_waiting,
+    (_WAITING, "agent gone"): _agent_gone_waiting,
+    (_WAITING, "timer unrung"): _timer_offer,
+    (_WAITING, "timer ring"): _timer_offer,
+    (_WAITING, "timer join"): _timer_offer,
+    (_WAITING, "timer call_limit"): _limit,
+    (_TALKING, "caller gone"): _caller_gone,
+    (_TALKING, "agent hangs up"): _hangs_up,
+    (_TALKING, "agent ringing"): _agent_up_late,
+    (_TALKING, "agent answered"): _agent_up_late,
+    (_TALKING, "agent refused"): _agent_gone_talking,
+    (_TALKING, "agent gone"): _agent_gone_talking,
+    (_TALKING, "timer call_limit"): _limit,
+    (_ENDED, "agent ringing"): _agent_up_late,
+    (_ENDED, "agent answered"): _agent_up_late,
+    (_ENDED, "agent gone"): _agent_gone_late,
+    (_ENDED, "agent refused"): _agent_gone_late,
+}

@@ -1,0 +1,358 @@
+"""The small moves that the steps of a call's life are made of. Pure.
+
+A :class:`Life` is one step in the making. Its methods change the call as it becomes and note what
+follows; :mod:`callcenter.calls.life` says which of them belongs to what happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import TypeVar
+
+import msgspec
+
+from callcenter import line
+from callcenter.calls.facts import CallFact
+from callcenter.calls.model import (
+    Call,
+    CallState,
+    FactDraft,
+    Leg,
+    LegRole,
+    LegState,
+    Outcome,
+    TimerKind,
+    Timing,
+)
+from callcenter.clock import Given
+from callcenter.ivr import engine, needs
+from callcenter.ivr.flowset import FlowSet
+from callcenter.line import Cause, DeviceKind
+from callcenter.queue import agents, entries
+from callcenter.queue.agents import Agent, AgentEvent, AgentState
+from callcenter.queue.entries import Entry, Offer
+from callcenter.queue.facts import QueueFact
+from callcenter.queue.topics import Topic
+
+#: (state, what the network reports) → state of a leg. What is not here changes nothing.
+LEG_TABLE: dict[tuple[LegState, str], LegState] = {
+    (LegState.ASKED, "ringing"): LegState.RINGING,
+    (LegState.ASKED, "answered"): LegState.UP,
+    (LegState.ASKED, "gone"): LegState.GONE,
+    (LegState.RINGING, "answered"): LegState.UP,
+    (LegState.RINGING, "gone"): LegState.GONE,
+    (LegState.UP, "gone"): LegState.GONE,
+}
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """``need`` of the call as it is in the middle of the step."""
+
+    call: Call
+    need: needs.Need
+
+
+class World(msgspec.Struct, frozen=True):
+    """What a step is given besides the call: the flows that its visit began in, the topics, and
+    the moment with its ids."""
+
+    flows: FlowSet
+    topics: Mapping[str, Topic]
+    given: Given
+
+
+Steps = Generator[Ask, needs.Answer, Outcome]
+Doing = Generator[Ask, needs.Answer, None]
+_Row = TypeVar("_Row", Leg, Entry, Offer, Agent)
+
+
+def agent_moved(before: Agent, after: Agent) -> tuple[list[FactDraft], list[Timing]]:
+    """The Facts and timers that follow from an agent's change of state."""
+    facts, timers = [], []
+    if before.state is not after.state:
+        facts.append(
+            FactDraft(
+                QueueFact.AGENT_STATE,
+                agent=after.id,
+                data={
+                    "state": after.state.value,
+                    "was": before.state.value,
+                    "reason": after.reason or "",
+                },
+            )
+        )
+        if after.state is AgentState.READY:
+            timers.append(Timing(TimerKind.MATCH, after.id, after.since))
+        if after.state is AgentState.WRAP_UP:
+            due = after.since + agents.WRAP_UP_S * 1000
+            timers.append(Timing(TimerKind.WRAP_UP, after.id, due))
+        elif before.state is AgentState.WRAP_UP:
+            timers.append(Timing(TimerKind.WRAP_UP, after.id, None))
+    return facts, timers
+
+
+def leg_of(call: Call, leg_id: str) -> Leg | None:
+    return next((leg for leg in call.legs if leg.id == leg_id), None)
+
+
+class Life:
+    """One step in the making: the call as it becomes, and what follows."""
+
+    def __init__(self, call: Call, world: World) -> None:
+        self.before = call
+        self.call = call
+        self.world = world
+        self.now = world.given.now
+        self.rows: dict[tuple[type, str], Leg | Entry | Offer | Agent] = {}
+        self.turns: dict[str, line.Turn] = {}
+        self.commands: list[line.Command] = []
+        self.facts: list[FactDraft] = []
+        self.timers: list[Timing] = []
+        self.refused: str | None = None
+
+    def outcome(self) -> Outcome:
+        if self.refused is not None:
+            return Outcome(self.before, refused=self.refused)
+        return Outcome(
+            self.call,
+            tuple(self.rows.values()),
+            tuple(self.turns.values()),
+            tuple(self.commands),
+            tuple(self.facts),
+            tuple(self.timers),
+        )
+
+    # --- small steps that the handlers are made of --------------------------------------------
+
+    def set(self, **changes: object) -> None:
+        self.call = msgspec.structs.replace(self.call, **changes)
+
+    def put(self, row: _Row) -> _Row:
+        self.rows[(type(row), row.id)] = row
+        if isinstance(row, Leg):
+            legs = {leg.id: leg for leg in self.call.legs} | {row.id: row}
+            self.set(legs=tuple(legs.values()))
+        return row
+
+    def fact(self, kind: str, **data: str | int | bool) -> None:
+        """A Fact about this call, its entry, its offer and its case."""
+        call = self.call
+        self.facts.append(
+            FactDraft(
+                kind,
+                entry=call.entry.id if call.entry else None,
+                offer=call.offer.id if call.offer else None,
+                agent=call.agent.id if call.agent else None,
+                case=call.case,
+                data=data,
+            )
+        )
+
+    def timer(self, kind: TimerKind, ref: str, after_ms: int | None) -> None:
+        due = None if after_ms is None else self.now + after_ms
+        self.timers.append(Timing(kind, ref, due))
+
+    def turn(self, leg: Leg, steps: tuple[line.Step, ...], wait: line.Wait) -> None:
+        leg = self.put(msgspec.structs.replace(leg, rev=leg.rev + 1, in_room=False))
+        if isinstance(wait, line.Recording):
+            wait = msgspec.structs.replace(wait, name=f"{self.call.id}-{leg.rev}")
+        self.turns[leg.id] = line.Turn(leg.id, leg.rev, steps, wait)
+
+    def leg_becomes(self, leg: Leg, what: str, cause: Cause | None = None) -> bool:
+        """Move the leg along its table; False, with the step refused, when it can't."""
+        state = LEG_TABLE.get((leg.state, what))
+        if state is None:
+            self.refused = f"the leg is {leg.state.value}"
+            return False
+        if state is LegState.UP:
+            leg = msgspec.structs.replace(leg, answered_at=self.now)
+        if state is LegState.GONE:
+            leg = msgspec.structs.replace(leg, ended_at=self.now, cause=cause, in_room=False)
+        self.put(msgspec.structs.replace(leg, state=state))
+        return True
+
+    def agent(self, event: AgentEvent, *, reason: str | None = None) -> None:
+        before = self.call.agent
+        after = before.after(event, self.now, reason=reason, call=self.call.id) if before else None
+        if before is None or after is None:
+            return
+        if event is AgentEvent.LOST and after.device.kind is DeviceKind.BROWSER:
+            after = msgspec.structs.replace(after, device_up=False)
+        self.put(after)
+        self.set(agent=after)
+        facts, timers = agent_moved(before, after)
+        self.facts += facts
+        self.timers += timers
+
+    def entry(self, event: str) -> Entry | None:
+        before = self.call.entry
+        after = before.after(event) if before else None
+        if after is not None:
+            self.set(entry=self.put(after))
+        return after
+
+    def offer(self, event: str) -> Offer | None:
+        before = self.call.offer
+        after = before.after(event, self.now) if before else None
+        if after is not None:
+            self.set(offer=self.put(after))
+        return after
+
+    def waited_ms(self) -> int:
+        return self.now - self.call.entry.entered_at if self.call.entry else 0
+
+    # --- the flow ----------------------------------------------------------------------------
+
+    def walk(self, done: engine.Step) -> Doing:
+        """Follow the flow to its next wait, answering what it needs on the way."""
+        said: tuple[line.Step, ...] = ()
+        while True:
+            said += done.steps
+            self.set(
+                visit=done.visit,
+                topic=done.visit.topic or self.call.topic,
+                language=done.visit.language,
+                stage=done.visit.stage,
+            )
+            for note in done.notes:
+                self.fact(note.kind, **note.data)
+            if done.wait is not None:
+                if self.call.caller.state is not LegState.GONE:
+                    self.turn(self.call.caller, said, done.wait)
+                return
+            if done.need is None:
+                return
+            answer = yield from self.answer(done.need)
+            done = engine.step(self.world.flows, done.visit, answer, self.now)
+
+    def answer(self, need: needs.Need) -> Generator[Ask, needs.Answer, needs.Answer]:
+        """The queue's part is decided here; the rest is asked of the stores."""
+        if isinstance(need, needs.JoinQueue):
+            return (yield from self.join(need))
+        if isinstance(need, needs.LeaveQueue):
+            self.leave(need.reason)
+            return needs.QueueLeft()
+        answer = yield Ask(self.call, need)
+        if isinstance(answer, needs.CaseOpened | needs.CaseFound):
+            self.set(case=answer.case)
+        return answer
+
+    def flow(self, event: engine.Event) -> Doing:
+        if self.call.visit is None:
+            return
+        done = engine.step(self.world.flows, self.call.visit, event, self.now)
+        if done.refused:
+            self.refused = "the flow does not wait for that"
+            return
+        yield from self.walk(done)
+
+    def join(self, need: needs.JoinQueue) -> Generator[Ask, needs.Answer, needs.Answer]:
+        # A caller in an older version of the flows may ask for a topic that is no more.
+        topic = self.world.topics.get(need.topic)
+        head_start = topic.head_start_s if topic else 0
+        head_start += need.priority * entries.PRIORITY_S
+        entry = Entry(
+            self.world.given.id(),
+            self.call.id,
+            self.call.line,
+            need.topic,
+            entries.rank(self.now, head_start),
+            self.now,
+        )
+        self.set(entry=self.put(entry), topic=need.topic, state=CallState.WAITING)
+        self.fact(QueueFact.QUEUED, topic=entry.topic)
+        self.timer(TimerKind.MATCH, entry.id, 0)
+        place = yield Ask(self.call, needs.AskPosition())
+        position = place.position if isinstance(place, needs.Position) else 1
+        return needs.QueueJoined(entry.id, position)
+
+    def leave(self, reason: str) -> None:
+        """Out of the queue by a key or a time limit."""
+        if self.call.entry is None or self.call.entry.state not in entries.OPEN_ENTRIES:
+            return
+        self.end_offer("withdraw", AgentEvent.RELEASE, QueueFact.OFFER_WITHDRAWN, reason=reason)
+        self.entry("leave")
+        self.fact(
+            QueueFact.LEFT_QUEUE,
+            topic=self.call.entry.topic,
+            reason=reason,
+            waited_ms=self.waited_ms(),
+        )
+        self.set(entry=None, state=CallState.IVR)
+
+    # --- the offer ---------------------------------------------------------------------------
+
+    def end_offer(
+        self,
+        event: str,
+        agent_event: AgentEvent,
+        kind: QueueFact,
+        **data: str | int | bool,
+    ) -> bool:
+        """The open offer is over, its phone stops, its agent is free. False when there is none."""
+        leg = self.call.agent_leg
+        if self.offer(event) is None or self.call.offer is None:
+            return False
+        for timer in (TimerKind.UNRUNG, TimerKind.RING, TimerKind.JOIN):
+            self.timer(timer, self.call.offer.id, None)
+        if leg is not None:
+            self.commands.append(line.EndLeg(leg.id))
+        self.fact(kind, **data)
+        self.agent(agent_event)
+        self.set(offer=None, agent=None)
+        return True
+
+    def offer_failed(
+        self,
+        event: str,
+        agent_event: AgentEvent,
+        kind: QueueFact,
+        **data: str | int | bool,
+    ) -> Doing:
+        """The offer came to nothing: the entry waits on, in its place."""
+        leg = self.call.agent_leg
+        moved = leg is not None and leg.in_room
+        if not self.end_offer(event, agent_event, kind, **data):
+            self.refused = "that offer is over"
+            return
+        self.entry("offer_over")
+        if self.call.entry is not None:
+            self.timer(TimerKind.MATCH, self.call.entry.id, 0)
+        if moved:
+            # The caller was on the way to a room where nobody is any more.
+            self.commands.append(line.EndRoom(self.call.room))
+            yield from self.flow(needs.Resumed())
+
+    def meet(self) -> None:
+        """The agent's phone goes into the room; the caller follows once it is there."""
+        leg = self.call.agent_leg
+        if leg is None or self.call.offer is None:
+            return
+        self.timer(TimerKind.RING, self.call.offer.id, None)
+        self.timer(TimerKind.JOIN, self.call.offer.id, entries.JOIN_S * 1000)
+        self.turn(leg, (), line.Room(self.call.room))
+
+    def accept(self) -> None:
+        if self.offer("accept") is not None:
+            self.fact(QueueFact.ACCEPTED)
+        self.meet()
+
+    # --- the end -----------------------------------------------------------------------------
+
+    def end(self, cause: Cause) -> None:
+        legs = [leg for leg in self.call.legs if leg.state is not LegState.GONE]
+        self.commands += [line.EndLeg(leg.id) for leg in legs if leg.role is LegRole.AGENT]
+        if self.call.answered_at is not None:
+            self.commands.append(line.EndRoom(self.call.room))
+        self.timer(TimerKind.CALL_LIMIT, self.call.id, None)
+        self.set(state=CallState.ENDED, ended_at=self.now, cause=cause.value)
+        self.fact(
+            CallFact.CALL_ENDED,
+            stage=self.call.stage or "",
+            cause=cause.value,
+            lasted_ms=self.now - self.call.started_at,
+        )
+
+    def talk_over(self, by: str) -> None:
+        since = self.call.answered_at or self.now
+        self.fact(CallFact.TALK_ENDED, talked_ms=self.now - since, by=by)

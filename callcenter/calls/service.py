@@ -1,0 +1,567 @@
+"""The main path: a Signal comes in, one transaction decides, and what was decided goes out.
+
+``Calls.handle(signal)``: lock and load the call; ``life.step``, answering what the flow needs;
+save, append Facts, put Commands into the outbox; and when that is committed, hand Turns and
+Commands to the performer and wake the sealer. Timers that come due take the same path, and so does
+what agents click (``desk.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
+
+import msgspec
+
+from callcenter import line
+from callcenter.calls import answers, callers, life, resync, tables
+from callcenter.calls.answers import Stores
+from callcenter.calls.model import (
+    FactDraft,
+    Offered,
+    Outcome,
+    TimerDue,
+    TimerKind,
+    Timing,
+)
+from callcenter.calls.moves import Steps, World
+from callcenter.cases import service as cases
+from callcenter.clock import Clock, Given
+from callcenter.db import Connection, Database, outbox, timers
+from callcenter.db.facts import Fact, Sealer, append
+from callcenter.db.keys import Keys
+from callcenter.ivr.flowset import FlowSet
+from callcenter.ivr.loader import parse
+from callcenter.line import Turn
+from callcenter.queue import service as queue
+from callcenter.queue.matching import match
+from callcenter.queue.topics import Topic
+
+log = logging.getLogger(__name__)
+
+#: The timer loop looks at least this often: another process may have set a timer.
+TIMERS_AT_LEAST_S = 5
+#: A recording that its line could not give us is asked for again after so long.
+FETCH_AGAIN_S = 60
+
+_COMMANDS_ONCE = (line.RingLeg,)
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """A Command on its way, with the id of its row in the outbox."""
+
+    id: str
+    command: line.Command
+
+
+class Send(msgspec.Struct, frozen=True):
+    """What one commit asks of a line."""
+
+    line: str
+    turns: tuple[Turn, ...] = ()
+    commands: tuple[Sent, ...] = ()
+
+
+#: Told after each commit, in order; must not block.
+Perform = Callable[[Send], None]
+#: Fetches a recording from its line and keeps it: (line, name).
+Fetch = Callable[[str, str], Awaitable[None]]
+#: The wrap-up of the agent in the timer ran out.
+WrapUpOver = Callable[[timers.Timer, Connection, Given], "Done"]
+
+
+class Done(msgspec.Struct):
+    """What a transaction leaves to be done once it is committed."""
+
+    sends: list[Send] = msgspec.field(default_factory=list)
+    timers: list[Timing] = msgspec.field(default_factory=list)
+    refused: str | None = None
+
+
+class Calls:
+    """Every call of this process.
+
+    Args:
+        flows: the flows that new callers begin in.
+        lines: the names of the lines that callers may be on.
+        process: an id that no other running process has; it owns its rows of the outbox.
+        perform: takes Turns and Commands to the lines.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        keys: Keys,
+        *,
+        flows: FlowSet,
+        topics: Mapping[str, Topic],
+        clock: Clock,
+        timezone: str,
+        lines: Iterable[str],
+        sealer: Sealer,
+        process: str,
+        perform: Perform,
+    ) -> None:
+        self._database = database
+        self.keys = keys
+        self._flows = {flows.hash: flows}
+        self._current = flows
+        self.topics = topics
+        self._clock = clock
+        self.timezone = timezone
+        self._lines = tuple(lines)
+        self._sealer = sealer
+        self._process = process
+        self._perform = perform
+        self._performed: list[str] = []
+        self._next_timer = 0
+        self._timer_set = asyncio.Event()
+        #: Set by whoever assembles: fetches a recording from its line and keeps it.
+        self.fetch: Fetch | None = None
+        #: Set by the desk: an agent's wrap-up ran out.
+        self.wrap_up_over: WrapUpOver | None = None
+
+    async def start(self) -> None:
+        """Store the flows that new callers begin in; call it before the lines start."""
+        now = self._clock.now()
+        await self._database.write(
+            lambda connection: tables.keep_flows(connection, self._current, now)
+        )
+
+    # --- the main path ------------------------------------------------------------------------
+
+    async def handle(self, signal: line.Signal) -> Turn | None:
+        """Decide, save, act, publish. Gives the committed Turn of the signal's own leg, if any.
+
+        A signal that comes twice, late, or for a call that ended changes nothing.
+
+        Raises:
+            DatabaseAway: nothing is written; the line may ask again.
+        """
+        match signal:
+            case line.LineResumed():
+                await self._resumed(signal)
+                return None
+            case line.DeviceChanged():
+                await self.commit(partial(self._device, signal=signal))
+                return None
+            case line.MessageLeft():
+                await self.commit(partial(self._message, signal=signal))
+                return None
+            case line.LegReturned():
+                return await self._again(signal.leg)
+            case line.CallArrived():
+                done = await self.commit(partial(self._arrived, signal=signal))
+            case _:
+                done = await self.commit(partial(self._on_leg, signal=signal))
+        for send in done.sends:
+            for turn in send.turns:
+                if turn.leg == signal.leg:
+                    return turn
+        return None
+
+    def _arrived(self, connection: Connection, given: Given, signal: line.CallArrived) -> Done:
+        if tables.call_of_leg(connection, signal.leg) is not None:
+            return Done(refused="known")
+        call_id = given.id()
+        key, wrapped = self.keys.make(tables.owner(call_id))
+        number = callers.normalise(signal.caller)
+        signal = msgspec.structs.replace(signal, caller=number)
+        steps = life.begin(call_id, signal, self._world(self._current, given), self.timezone)
+        tables.insert_call(
+            connection,
+            call_id,
+            signal.line,
+            given.now,
+            key=wrapped,
+            number=None if number is None else key.encrypt(number.encode(), "call.number"),
+            number_hash=None if number is None else self.keys.number_hash(number),
+        )
+        return self._drive(connection, given, steps, wrapped)
+
+    def _on_leg(self, connection: Connection, given: Given, signal: line.Signal) -> Done:
+        call_id = tables.call_of_leg(connection, getattr(signal, "leg", ""))
+        if call_id is None:
+            return Done(refused="unknown leg")
+        return self.step(connection, given, call_id, signal)
+
+    def step(
+        self, connection: Connection, given: Given, call_id: str, happened: life.Happened
+    ) -> Done:
+        """One step of one call, from its lock to its rows."""
+        stored = tables.load(connection, self.keys, call_id)
+        if stored is None:
+            return Done(refused="unknown call")
+        kept = isinstance(happened, line.RecordingMade) and self._keep(
+            connection, given, stored.call.line, call_id, happened
+        )
+        flows = self._flows_of(connection, stored.call.visit.flow_set if stored.call.visit else "")
+        steps = life.step(stored.call, happened, self._world(flows, given))
+        done = self._drive(connection, given, steps, stored.key)
+        if kept and isinstance(happened, line.RecordingMade):
+            timers.set_timer(connection, TimerKind.RECORDING, happened.name, given.now)
+            done.timers.append(Timing(TimerKind.RECORDING, happened.name, given.now))
+        return done
+
+    def _drive(self, connection: Connection, given: Given, steps: Steps, wrapped: bytes) -> Done:
+        """Answer what the step asks until it is decided, and save what it decided."""
+        stores = Stores(connection, self.keys, given, self.topics, wrapped, self.timezone)
+        outcome = _run(steps, stores)
+        if outcome.refused is not None:
+            return Done(refused=outcome.refused)
+        key = self.keys.open(wrapped, tables.owner(outcome.call.id))
+        tables.save(connection, key, outcome)
+        return self.follow(
+            connection,
+            given,
+            outcome.facts,
+            outcome.timers,
+            call=outcome.call.id,
+            line_name=outcome.call.line,
+            turns=outcome.turns,
+            commands=outcome.commands,
+        )
+
+    def follow(
+        self,
+        connection: Connection,
+        given: Given,
+        facts: Iterable[FactDraft],
+        timings: Iterable[Timing],
+        *,
+        call: str | None = None,
+        line_name: str = "",
+        turns: tuple[Turn, ...] = (),
+        commands: tuple[line.Command, ...] = (),
+    ) -> Done:
+        """Write the Facts, timers and Commands of a decision."""
+        append(
+            connection,
+            self.keys,
+            [
+                Fact(
+                    draft.kind,
+                    given.now,
+                    call=call,
+                    entry=draft.entry,
+                    offer=draft.offer,
+                    agent=draft.agent,
+                    case=draft.case,
+                    data=draft.data,
+                )
+                for draft in facts
+            ],
+        )
+        done = Done(timers=list(timings))
+        for timing in done.timers:
+            if timing.due_at is None:
+                timers.cancel_timer(connection, timing.kind, timing.ref)
+            else:
+                timers.set_timer(connection, timing.kind, timing.ref, timing.due_at)
+        sent = tuple(Sent(given.id(), command) for command in commands)
+        for one in sent:
+            outbox.put(
+                connection,
+                id=one.id,
+                line=line_name,
+                leg=getattr(one.command, "leg", None),
+                once=isinstance(one.command, _COMMANDS_ONCE),
+                body=line.encode(one.command),
+                claimed_by=self._process,
+                at=given.now,
+            )
+        if turns or sent:
+            done.sends.append(Send(line_name, turns, sent))
+        return done
+
+    async def commit(self, decide: Callable[[Connection, Given], Done]) -> Done:
+        """Run ``decide`` in a transaction; then act and publish.
+
+        A caller that is cancelled meanwhile (a page that was closed) stops none of it.
+        """
+        return await asyncio.shield(asyncio.ensure_future(self._commit(decide)))
+
+    async def _commit(self, decide: Callable[[Connection, Given], Done]) -> Done:
+        given = Given(self._clock.now())
+        performed, self._performed = self._performed, []
+
+        def transaction(connection: Connection) -> Done:
+            outbox.done(connection, performed)
+            return decide(connection, given.again())
+
+        try:
+            done = await self._database.write(transaction)
+        except BaseException:
+            self._performed += performed
+            raise
+        for send in done.sends:
+            self._perform(send)
+        self._sealer.nudge()
+        due = [timing.due_at for timing in done.timers if timing.due_at is not None]
+        if due and min(due) < self._next_timer:
+            self._timer_set.set()
+        return done
+
+    def performed(self, sent_id: str) -> None:
+        """A Command is done; its row goes with the next transaction."""
+        self._performed.append(sent_id)
+
+    def _world(self, flows: FlowSet, given: Given) -> World:
+        return World(flows, self.topics, given)
+
+    def _flows_of(self, connection: Connection, flow_set: str) -> FlowSet:
+        """The version of the flows that a visit began in."""
+        if not flow_set:
+            return self._current
+        if flow_set not in self._flows:
+            self._flows[flow_set] = parse(tables.flow_sources(connection, flow_set))
+        return self._flows[flow_set]
+
+    # --- timers and the matcher ---------------------------------------------------------------
+
+    async def run_timers(self) -> None:
+        """Handle timers as they come due, until cancelled."""
+        while True:
+            self._timer_set.clear()
+            now = self._clock.now()
+            due = await self._database.read(partial(timers.due, now=now))
+            if due:
+                await self._due(due)
+                continue
+            if self._performed:
+                await self.commit(lambda _connection, _given: Done())
+            following = await self._database.read(timers.next_due)
+            latest = now + TIMERS_AT_LEAST_S * 1000
+            self._next_timer = min(latest, following) if following is not None else latest
+            if self._timer_set.is_set():
+                continue
+            await self._sleep(self._next_timer)
+
+    async def _sleep(self, until: int) -> None:
+        sleep = asyncio.ensure_future(self._clock.sleep_until(until))
+        nudge = asyncio.ensure_future(self._timer_set.wait())
+        try:
+            await asyncio.wait((sleep, nudge), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleep.cancel()
+            nudge.cancel()
+
+    async def _due(self, due: Sequence[timers.Timer]) -> None:
+        matching = [timer for timer in due if timer.kind == TimerKind.MATCH]
+        if matching:
+            await self.commit(partial(self._match, due=matching))
+        for timer in due:
+            match timer.kind:
+                case TimerKind.MATCH:
+                    pass
+                case TimerKind.RECORDING:
+                    await self._fetch_recording(timer)
+                case TimerKind.WRAP_UP if self.wrap_up_over is not None:
+                    await self.commit(partial(self.wrap_up_over, timer))
+                case _:
+                    await self.commit(partial(self._on_timer, timer=timer))
+
+    def _on_timer(self, connection: Connection, given: Given, timer: timers.Timer) -> Done:
+        kind = TimerKind(timer.kind)
+        call_id: str | None = timer.ref
+        if kind is not TimerKind.CALL_LIMIT:
+            offer = queue.load_offer(connection, timer.ref, lock=False)
+            call_id = offer.call if offer is not None else None
+        if call_id is None or tables.load(connection, self.keys, call_id) is None:
+            timers.take(connection, timer)
+            return Done(refused="unknown call")
+        if not timers.take(connection, timer):
+            return Done(refused="the timer was moved")
+        return self.step(connection, given, call_id, TimerDue(kind, timer.ref))
+
+    def _match(self, connection: Connection, given: Given, due: Sequence[timers.Timer]) -> Done:
+        """Who gets whom, in a transaction of its own; one matcher at a time."""
+        queue.one_matcher(connection)
+        for timer in due:
+            timers.take(connection, timer)
+        found = match(
+            queue.waiting(connection, given.now), queue.free(connection, self._lines), given.now
+        )
+        done = Done()
+        # The lock order: calls, then agents, ids ascending.
+        stored = {
+            call_id: tables.load(connection, self.keys, call_id)
+            for call_id in sorted({entry.call for entry, _ in found.pairs})
+        }
+        agents = queue.load_agents(connection, [agent for _, agent in found.pairs], lock=True)
+        for entry, agent in found.pairs:
+            one = stored[entry.call]
+            if one is None or agent not in agents:
+                continue
+            flow_set = one.call.visit.flow_set if one.call.visit else ""
+            world = self._world(self._flows_of(connection, flow_set), given)
+            offered = Offered(agents[agent], given.id(), given.id())
+            steps = life.step(one.call, offered, world)
+            new = self._drive(connection, given, steps, one.key)
+            done.sends += new.sends
+            done.timers += new.timers
+        if found.again_at is not None:
+            timers.set_timer(connection, TimerKind.MATCH, "again", found.again_at)
+            done.timers.append(Timing(TimerKind.MATCH, "again", found.again_at))
+        return done
+
+    # --- what the lines hold ----------------------------------------------------------------------
+
+    def _device(self, connection: Connection, given: Given, signal: line.DeviceChanged) -> Done:
+        before = queue.load_agent(connection, signal.agent, lock=True)
+        if before is None or before.device_up == signal.up:
+            return Done(refused="known")
+        after = msgspec.structs.replace(before, device_up=signal.up)
+        queue.save_agent(connection, after)
+        again = Timing(TimerKind.MATCH, after.id, given.now)
+        return self.follow(connection, given, (), [again] if signal.up else ())
+
+    def _keep(
+        self,
+        connection: Connection,
+        given: Given,
+        line_name: str,
+        call: str,
+        made: line.RecordingMade,
+    ) -> bool:
+        """Note a recording, whether or not the flow still waits for it. False: known, or empty."""
+        return made.seconds > 0 and cases.keep_recording(
+            connection,
+            name=made.name,
+            line=line_name,
+            call=call,
+            seconds=made.seconds,
+            now=given.now,
+        )
+
+    def _message(self, connection: Connection, given: Given, signal: line.MessageLeft) -> Done:
+        """A message that the network took while we were away becomes a case."""
+        if cases.known_recording(connection, signal.name):
+            return Done(refused="known")
+        call_id = given.id()
+        _, wrapped = self.keys.make(tables.owner(call_id))
+        outcome = life.message(call_id, signal)
+        tables.insert_call(connection, call_id, signal.line, given.now, key=wrapped)
+        cases.keep_recording(
+            connection,
+            name=signal.name,
+            line=signal.line,
+            call=call_id,
+            seconds=signal.seconds,
+            now=signal.at,
+        )
+        topic = list(self.topics.values())[-1]
+        case, _, _ = cases.open_case(
+            connection,
+            self.keys,
+            given,
+            call=call_id,
+            call_key=wrapped,
+            topic=topic.code,
+            unit=topic.unit,
+            language="id",
+            timezone=self.timezone,
+        )
+        cases.add_message(
+            connection,
+            self.keys,
+            given.now,
+            call=call_id,
+            case=case,
+            recording=signal.name,
+            seconds=signal.seconds,
+        )
+        cases.finish_call(connection, given.now, call=call_id, event=None)
+        call = msgspec.structs.replace(outcome.call, case=case, topic=topic.code, language="id")
+        key = self.keys.open(wrapped, tables.owner(call_id))
+        tables.save(connection, key, msgspec.structs.replace(outcome, call=call))
+        return self.follow(connection, given, outcome.facts, outcome.timers, call=call_id)
+
+    async def _fetch_recording(self, timer: timers.Timer) -> None:
+        """Bring a recording home; asked again later when its line is away."""
+        line_name = await self._database.read(partial(cases.unfetched, name=timer.ref))
+        again = False
+        if line_name is not None and self.fetch is not None:
+            try:
+                await self.fetch(line_name, timer.ref)
+            except LookupError:
+                log.warning("recording %s is not at its line any more", timer.ref)
+            except (ConnectionError, OSError):
+                again = True
+        due_at = self._clock.now() + FETCH_AGAIN_S * 1000
+
+        def decide(connection: Connection, given: Given) -> Done:
+            if not timers.take(connection, timer) or not again:
+                return Done()
+            timing = Timing(TimerKind.RECORDING, timer.ref, due_at)
+            return self.follow(connection, given, (), [timing])
+
+        await self.commit(decide)
+
+    async def drop_recording(self, line_name: str, name: str) -> None:
+        """We hold the recording ourselves: its line may delete it."""
+
+        def decide(connection: Connection, given: Given) -> Done:
+            command = line.DropRecording(name)
+            return self.follow(connection, given, (), (), line_name=line_name, commands=(command,))
+
+        await self.commit(decide)
+
+    # --- in touch again -----------------------------------------------------------------------
+
+    async def _again(self, leg: str) -> Turn | None:
+        """Give the leg its newest Turn once more."""
+        found = await self._database.read(partial(tables.newest_turn, keys=self.keys, leg_id=leg))
+        if found is None:
+            return None
+        line_name, turn = found
+        self._perform(Send(line_name, (turn,)))
+        return turn
+
+    async def _resumed(self, resumed: line.LineResumed) -> None:
+        """Compare with the legs that exist; nobody is hung up, everybody gets the newest Turn."""
+
+        def believed(connection: Connection) -> resync.Plan:
+            legs = tables.live_legs(connection, resumed.line)
+            rooms = [f"room-{call}" for call in tables.live_calls(connection, resumed.line)]
+            return resync.plan(legs, resumed, rooms)
+
+        plan = await self._database.read(believed)
+        for signal in plan.signals:
+            await self.handle(signal)
+        for leg in plan.turns:
+            await self._again(leg)
+        await self.commit(partial(self._left_over, line_name=resumed.line, new=plan.commands))
+
+    def _left_over(
+        self,
+        connection: Connection,
+        given: Given,
+        line_name: str,
+        new: tuple[line.Command, ...],
+    ) -> Done:
+        """Commands of a process that ended: a state is set again, a ring is never sent again."""
+        done = self.follow(connection, given, (), (), line_name=line_name, commands=new)
+        orphans = outbox.unclaimed_or_orphaned(connection, [line_name], self._process)
+        outbox.done(connection, [orphan.id for orphan in orphans if orphan.once])
+        again = tuple(
+            Sent(orphan.id, line.decode_command(orphan.body))
+            for orphan in orphans
+            if not orphan.once
+        )
+        if again:
+            done.sends.append(Send(line_name, (), again))
+        return done
+
+
+def _run(steps: Steps, stores: Stores) -> Outcome:
+    """Answer what the step asks, until it has decided."""
+    try:
+        ask = next(steps)
+        while True:
+            ask = steps.send(answers.answer(stores, ask))
+    except StopIteration as decided:
+        outcome: Outcome = decided.value
+        return outcome

@@ -1,0 +1,289 @@
+"""Calls and their legs, and the versions of the flows that callers are in."""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Row,
+    String,
+    Table,
+    Text,
+    insert,
+    select,
+    update,
+)
+
+from callcenter.calls.model import Call, CallState, Leg, LegState, Outcome
+from callcenter.db import Connection, for_update, metadata, upsert
+from callcenter.db.keys import DataKey, Keys
+from callcenter.ivr.flowset import FlowSet
+from callcenter.ivr.visit import decode_visit
+from callcenter.line import Turn, decode_turn, encode
+from callcenter.queue import service as queue
+from callcenter.queue.agents import Agent
+from callcenter.queue.entries import Entry, Offer
+
+call = Table(
+    "call",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("line", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("topic", String(40)),
+    Column("language", String(8)),
+    Column("case", String(40)),
+    Column("entry", String(40)),
+    Column("offer", String(40)),
+    Column("agent", String(40)),
+    Column("started_at", BigInteger, nullable=False),
+    Column("answered_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Column("stage", String(80)),  #: the node where the caller was last
+    Column("cause", String(16)),
+    Column("outcome", String(40)),
+    Column("key", LargeBinary),  #: wrapped; NULL once the call was forgotten
+    Column("number", LargeBinary),  #: the caller's number, the only place where it is written
+    Column("number_hash", String(64), index=True),
+    Column("visit", LargeBinary),
+    Index("ix_call_started", "started_at"),
+)
+_live = call.c.state != CallState.ENDED.value
+Index("ix_call_live", call.c.line, sqlite_where=_live, postgresql_where=_live)
+
+leg = Table(
+    "leg",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("call", String(64), ForeignKey("call.id"), nullable=False, index=True),
+    Column("role", String(8), nullable=False),
+    Column("line", String(16), nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("rev", Integer, nullable=False),
+    Column("turn", LargeBinary),  #: the newest Turn, under the call's key; gone with the leg
+    Column("in_room", Boolean, nullable=False),
+    Column("agent", String(40)),
+    Column("offer", String(40)),
+    Column("device_kind", String(16)),
+    Column("started_at", BigInteger, nullable=False),
+    Column("answered_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Column("cause", String(16)),
+)
+_there = leg.c.state != LegState.GONE.value
+Index("ix_leg_live", leg.c.line, sqlite_where=_there, postgresql_where=_there)
+
+flow_version = Table(
+    "flow_version",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("sources", Text, nullable=False),  #: JSON: file name → text
+    Column("stored_at", BigInteger, nullable=False),
+)
+
+
+# --- rows to records, and back ------------------------------------------------------------------
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """A call with what lies beside it in its row: the wrapped key, and the caller's number."""
+
+    call: Call
+    key: bytes
+    number: bytes | None
+
+
+def owner(call_id: str) -> str:
+    """The owner's name of a call's data key."""
+    return f"call:{call_id}"
+
+
+def call_of_leg(connection: Connection, leg_id: str) -> str | None:
+    """The id of the call that the leg belongs to."""
+    found: str | None = connection.execute(
+        select(leg.c.call).where(leg.c.id == leg_id)
+    ).scalar_one_or_none()
+    return found
+
+
+def load(connection: Connection, keys: Keys, call_id: str) -> Stored | None:
+    """The call with its legs, its open entry and offer and their agent, locked in this order."""
+    return _load(connection, keys, call_id, lock=True)
+
+
+def peek(connection: Connection, keys: Keys, call_id: str) -> Stored | None:
+    """The same to look at, without a lock."""
+    return _load(connection, keys, call_id, lock=False)
+
+
+def _load(connection: Connection, keys: Keys, call_id: str, *, lock: bool) -> Stored | None:
+    wanted = select(call).where(call.c.id == call_id)
+    row = connection.execute(for_update(wanted) if lock else wanted).first()
+    if row is None:
+        return None
+    legs = connection.execute(select(leg).where(leg.c.call == call_id).order_by(leg.c.started_at))
+    visit = None
+    if row.visit is not None:
+        sealed = keys.open(row.key, owner(call_id)).decrypt(row.visit, "call.visit")
+        visit = decode_visit(sealed)
+    found = Call(
+        row.id,
+        row.line,
+        CallState(row.state),
+        row.started_at,
+        legs=tuple(_leg(one) for one in legs),
+        visit=visit,
+        topic=row.topic,
+        language=row.language,
+        case=row.case,
+        entry=queue.load_entry(connection, row.entry, lock=lock) if row.entry else None,
+        offer=queue.load_offer(connection, row.offer, lock=lock) if row.offer else None,
+        agent=queue.load_agent(connection, row.agent, lock=lock) if row.agent else None,
+        answered_at=row.answered_at,
+        ended_at=row.ended_at,
+        stage=row.stage,
+        cause=row.cause,
+    )
+    return Stored(found, row.key, row.number)
+
+
+def insert_call(
+    connection: Connection,
+    call_id: str,
+    line: str,
+    now: int,
+    *,
+    key: bytes,
+    number: bytes | None = None,
+    number_hash: str | None = None,
+) -> None:
+    """A row for a call that has just arrived; :func:`save` writes the rest of it."""
+    connection.execute(
+        insert(call).values(
+            id=call_id,
+            line=line,
+            state=CallState.IVR.value,
+            started_at=now,
+            key=key,
+            number=number,
+            number_hash=number_hash,
+        )
+    )
+
+
+def save(connection: Connection, key: DataKey, outcome: Outcome) -> None:
+    """Write what a step changed: the call, and the rows that it names."""
+    now = outcome.call
+    connection.execute(
+        update(call)
+        .where(call.c.id == now.id)
+        .values(
+            state=now.state.value,
+            topic=now.topic,
+            language=now.language,
+            case=now.case,
+            entry=now.entry.id if now.entry else None,
+            offer=now.offer.id if now.offer else None,
+            agent=now.agent.id if now.agent else None,
+            answered_at=now.answered_at,
+            ended_at=now.ended_at,
+            stage=now.stage,
+            cause=now.cause,
+            visit=None if now.visit is None else key.encrypt(now.visit.encode(), "call.visit"),
+        )
+    )
+    turns = {turn.leg: key.encrypt(encode(turn), "leg.turn") for turn in outcome.turns}
+    order = (Leg, Entry, Offer, Agent)
+    for row in sorted(outcome.rows, key=lambda row: (order.index(type(row)), row.id)):
+        match row:
+            case Leg():
+                _save_leg(connection, row, turns.get(row.id))
+            case Entry():
+                queue.save_entry(connection, row)
+            case Offer():
+                queue.save_offer(connection, row)
+            case Agent():
+                queue.save_agent(connection, row)
+
+
+def newest_turn(connection: Connection, keys: Keys, leg_id: str) -> tuple[str, Turn] | None:
+    """The line of the leg and what it should be doing there; None when it is gone or was told
+    nothing yet."""
+    row = connection.execute(
+        select(leg.c.turn, leg.c.call, leg.c.line, call.c.key)
+        .join(call, call.c.id == leg.c.call)
+        .where(leg.c.id == leg_id, leg.c.state != LegState.GONE.value)
+    ).first()
+    if row is None or row.turn is None:
+        return None
+    turn = decode_turn(keys.open(row.key, owner(row.call)).decrypt(row.turn, "leg.turn"))
+    return row.line, turn
+
+
+def live_legs(connection: Connection, line: str) -> list[Leg]:
+    """The legs that we believe to be on ``line``."""
+    wanted = select(leg).where(leg.c.line == line, leg.c.state != LegState.GONE.value)
+    return [_leg(row) for row in connection.execute(wanted)]
+
+
+def live_calls(connection: Connection, line: str) -> list[str]:
+    """The ids of the calls on ``line`` that have not ended."""
+    wanted = select(call.c.id).where(call.c.line == line, call.c.state != CallState.ENDED.value)
+    return list(connection.execute(wanted).scalars())
+
+
+def caller_number(keys: Keys, stored: Stored) -> str | None:
+    """The caller's number, None when it is withheld."""
+    if stored.number is None:
+        return None
+    key = keys.open(stored.key, owner(stored.call.id))
+    return key.decrypt(stored.number, "call.number").decode()
+
+
+def set_outcome(connection: Connection, call_id: str, outcome: str) -> None:
+    """What the call's agent says it came to."""
+    connection.execute(update(call).where(call.c.id == call_id).values(outcome=outcome))
+
+
+def keep_flows(connection: Connection, flows: FlowSet, now: int) -> None:
+    """Store this version of the flows, so that its callers can finish in it."""
+    known = select(flow_version.c.hash).where(flow_version.c.hash == flows.hash)
+    if connection.execute(known).first() is None:
+        sources = msgspec.json.encode(dict(flows.sources)).decode()
+        connection.execute(
+            insert(flow_version).values(hash=flows.hash, sources=sources, stored_at=now)
+        )
+
+
+def flow_sources(connection: Connection, flow_set: str) -> dict[str, str]:
+    """The sources of an older version of the flows.
+
+    Raises:
+        LookupError: it is not stored.
+    """
+    wanted = select(flow_version.c.sources).where(flow_version.c.hash == flow_set)
+    sources = connection.execute(wanted).scalar_one_or_none()
+    if sources is None:
+        raise LookupError(flow_set)
+    return msgspec.json.decode(sources, type=dict[str, str])
+
+
+def _leg(row: Row[tuple[object, ...]]) -> Leg:
+    fields = dict(row._mapping)
+    del fields["turn"]
+    return msgspec.convert(fields, Leg)
+
+
+def _save_leg(connection: Connection, one: Leg, turn: bytes | None) -> None:
+    fields = msgspec.to_builtins(one)
+    if turn is not None:
+        fields["turn"] = turn
+    elif one.state is LegState.GONE:
+        fields["turn"] = None
+    upsert(connection, leg, fields)

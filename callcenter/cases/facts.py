@@ -1,0 +1,15 @@
+"""The Facts of cases: their kinds, and the codes that they carry."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class CaseFact(StrEnum):
+    CASE_OPENED = "case_opened"  #: topic
+    CASE_SAVED = "case_saved"  #: fields, version
+    CASE_READ = "case_read"
+    CALL_LINKED = "call_linked"  #: role
+    MESSAGE_LEFT = "message_left"  #: seconds
+    STATUS_READ = "status_read"  #: status
+    PIN_REFUSED = "pin_refused"  #: reason: wrong, unknown or locked

@@ -1,0 +1,1 @@
+"""Who gets whom: topics, waiting entries, agents and the offers between them."""

@@ -1,0 +1,240 @@
+"""The queue's rows: read into the records of the rules, and written back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+import msgspec
+from sqlalchemy import Row, and_, delete, func, insert, select, text
+
+from callcenter.db import Connection, for_update, upsert
+from callcenter.line import Device, DeviceKind
+from callcenter.queue import tables
+from callcenter.queue.agents import Agent, AgentState
+from callcenter.queue.entries import (
+    OPEN_ENTRIES,
+    OPEN_OFFERS,
+    SAME_AGENT_S,
+    Entry,
+    EntryState,
+    Offer,
+    OfferState,
+)
+from callcenter.queue.matching import Free, Waiting
+
+#: The matcher looks at so many of the longest waiting, and of the longest idle, at a time.
+MATCHED_AT_ONCE = 200
+#: PostgreSQL advisory lock of the matcher: any number that nothing else here locks.
+_MATCHER_LOCK = 0x6D61746368
+
+
+# --- agents -------------------------------------------------------------------------------------
+
+
+def load_agents(connection: Connection, ids: Collection[str], *, lock: bool) -> dict[str, Agent]:
+    """The agents with these ids, by id; locked in the order of their ids if ``lock``."""
+    wanted = select(tables.agent).where(tables.agent.c.id.in_(ids)).order_by(tables.agent.c.id)
+    rows = connection.execute(for_update(wanted) if lock else wanted)
+    return {row.id: _agent(row) for row in rows}
+
+
+def load_agent(connection: Connection, agent: str, *, lock: bool) -> Agent | None:
+    """One agent, or None when there is no such agent."""
+    return load_agents(connection, [agent], lock=lock).get(agent)
+
+
+def all_agents(connection: Connection) -> list[Agent]:
+    """Every agent, in the order of their ids."""
+    return [_agent(row) for row in connection.execute(select(tables.agent).order_by("id"))]
+
+
+def save_agent(connection: Connection, agent: Agent) -> None:
+    """Write ``agent``, new or known."""
+    upsert(connection, tables.agent, _agent_row(agent))
+
+
+def topics_of(connection: Connection, agent: str) -> list[str]:
+    """The codes of the topics that the agent knows, sorted."""
+    wanted = select(tables.agent_topic.c.topic).where(tables.agent_topic.c.agent == agent)
+    return sorted(connection.execute(wanted).scalars())
+
+
+def set_topics(connection: Connection, agent: str, topics: Iterable[str]) -> None:
+    """The agent knows these topics, and no others."""
+    connection.execute(delete(tables.agent_topic).where(tables.agent_topic.c.agent == agent))
+    rows = [{"agent": agent, "topic": topic} for topic in sorted(set(topics))]
+    if rows:
+        connection.execute(insert(tables.agent_topic), rows)
+
+
+def staff(connection: Connection, topic: str) -> tuple[int, int]:
+    """How many who know ``topic`` are signed in, and how many of them are ready."""
+    knows = (
+        select(tables.agent.c.state, func.count())
+        .join(tables.agent_topic, tables.agent_topic.c.agent == tables.agent.c.id)
+        .where(tables.agent_topic.c.topic == topic, tables.agent.c.state != AgentState.OFFLINE)
+        .group_by(tables.agent.c.state)
+    )
+    by_state: dict[str, int] = {row[0]: row[1] for row in connection.execute(knows)}
+    return sum(by_state.values()), by_state.get(AgentState.READY.value, 0)
+
+
+# --- entries and offers -------------------------------------------------------------------------
+
+
+def load_entry(connection: Connection, entry: str, *, lock: bool) -> Entry | None:
+    wanted = select(tables.entry).where(tables.entry.c.id == entry)
+    row = connection.execute(for_update(wanted) if lock else wanted).first()
+    return None if row is None else _entry(row)
+
+
+def load_offer(connection: Connection, offer: str, *, lock: bool) -> Offer | None:
+    wanted = select(tables.offer).where(tables.offer.c.id == offer)
+    row = connection.execute(for_update(wanted) if lock else wanted).first()
+    return None if row is None else _offer(row)
+
+
+def open_offer_of(connection: Connection, agent: str) -> Offer | None:
+    """The one offer that the agent is asked by, if any."""
+    wanted = select(tables.offer).where(
+        tables.offer.c.agent == agent, tables.offer.c.state.in_(OPEN_OFFERS)
+    )
+    row = connection.execute(wanted).first()
+    return None if row is None else _offer(row)
+
+
+def save_entry(connection: Connection, entry: Entry) -> None:
+    upsert(connection, tables.entry, msgspec.to_builtins(entry))
+
+
+def save_offer(connection: Connection, offer: Offer) -> None:
+    upsert(connection, tables.offer, msgspec.to_builtins(offer))
+
+
+def position(connection: Connection, entry: Entry) -> int:
+    """The place of ``entry`` among those of its topic that wait or are being offered, from 1."""
+    before = and_(
+        tables.entry.c.topic == entry.topic,
+        tables.entry.c.id != entry.id,
+        tables.entry.c.rank <= entry.rank,
+        tables.entry.c.state.in_(OPEN_ENTRIES),
+    )
+    count: int = connection.execute(
+        select(func.count()).select_from(tables.entry).where(before)
+    ).scalar_one()
+    return count + 1
+
+
+def waiting_count(connection: Connection, topic: str) -> int:
+    """How many wait for an agent who knows ``topic``."""
+    wanted = and_(tables.entry.c.topic == topic, tables.entry.c.state.in_(OPEN_ENTRIES))
+    count: int = connection.execute(
+        select(func.count()).select_from(tables.entry).where(wanted)
+    ).scalar_one()
+    return count
+
+
+def answered_and_missed(connection: Connection, agent: str, since: int) -> tuple[int, int]:
+    """How many offers the agent answered and how many rang in vain since ``since``."""
+    mine = and_(tables.offer.c.agent == agent, tables.offer.c.created_at >= since)
+    answered = mine & (tables.offer.c.state == OfferState.ANSWERED)
+    missed = mine & (
+        (tables.offer.c.state == OfferState.TIMED_OUT) & tables.offer.c.rang_at.is_not(None)
+    )
+    counts = [
+        connection.execute(
+            select(func.count()).select_from(tables.offer).where(condition)
+        ).scalar_one()
+        for condition in (answered, missed)
+    ]
+    return counts[0], counts[1]
+
+
+def one_matcher(connection: Connection) -> None:
+    """Wait until no other transaction matches; held until this one ends."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MATCHER_LOCK})
+
+
+# --- what the matcher looks at --------------------------------------------------------------------
+
+
+def waiting(connection: Connection, now: int) -> list[Waiting]:
+    """The first waiting entries, with the agents who are not to be asked again yet."""
+    rows = connection.execute(
+        select(tables.entry)
+        .where(tables.entry.c.state == EntryState.WAITING.value)
+        .order_by(tables.entry.c.rank, tables.entry.c.id)
+        .limit(MATCHED_AT_ONCE)
+    ).all()
+    if not rows:
+        return []
+    since = now - SAME_AGENT_S * 1000
+    refused = connection.execute(
+        select(tables.offer.c.entry, tables.offer.c.agent, tables.offer.c.ended_at).where(
+            tables.offer.c.entry.in_([row.id for row in rows]),
+            tables.offer.c.ended_at > since,
+            tables.offer.c.state.in_([OfferState.DECLINED.value, OfferState.TIMED_OUT.value]),
+        )
+    )
+    not_before: dict[str, dict[str, int]] = {}
+    for entry, agent, ended_at in refused:
+        not_before.setdefault(entry, {})[agent] = ended_at + SAME_AGENT_S * 1000
+    return [Waiting(_entry(row), not_before.get(row.id, {})) for row in rows]
+
+
+def free(connection: Connection, lines: Collection[str]) -> list[Free]:
+    """The ready agents who have waited longest, with their topics and the lines they answer on."""
+    rows = connection.execute(
+        select(tables.agent)
+        .where(tables.agent.c.state == AgentState.READY.value)
+        .order_by(tables.agent.c.ready_since, tables.agent.c.id)
+        .limit(MATCHED_AT_ONCE)
+    ).all()
+    if not rows:
+        return []
+    topics: dict[str, set[str]] = {}
+    for agent, topic in connection.execute(
+        select(tables.agent_topic.c.agent, tables.agent_topic.c.topic).where(
+            tables.agent_topic.c.agent.in_([row.id for row in rows])
+        )
+    ):
+        topics.setdefault(agent, set()).add(topic)
+    return [
+        Free(
+            one.id,
+            one.ready_since,
+            frozenset(topics.get(one.id, ())),
+            frozenset(name for name in lines if one.device_on(name) is not None),
+        )
+        for one in map(_agent, rows)
+    ]
+
+
+# --- rows ---------------------------------------------------------------------------------------
+
+
+def _agent(row: Row[tuple[object, ...]]) -> Agent:
+    fields = dict(row._mapping)
+    device = Device(DeviceKind(fields.pop("device_kind")), fields.pop("device_address"))
+    state = AgentState(fields.pop("state"))
+    return Agent(**fields, state=state, device=device)
+
+
+def _agent_row(agent: Agent) -> dict[str, object]:
+    fields = msgspec.structs.asdict(agent)
+    device = agent.device
+    del fields["device"]
+    return fields | {
+        "state": agent.state.value,
+        "device_kind": device.kind.value,
+        "device_address": device.address,
+    }
+
+
+def _entry(row: Row[tuple[object, ...]]) -> Entry:
+    return msgspec.convert(dict(row._mapping), Entry)
+
+
+def _offer(row: Row[tuple[object, ...]]) -> Offer:
+    return msgspec.convert(dict(row._mapping), Offer)

@@ -1,0 +1,1 @@
+"""Calls without a telephone: for a newcomer and for tests."""
