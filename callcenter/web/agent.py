@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Path
 
+from callcenter.calls.console import ConsoleView, view
 from callcenter.db import Connection
 from callcenter.db.facts import last_sealed
 from callcenter.people.accounts import Account
@@ -37,56 +38,75 @@ async def read(me: Agent, deps: DepsOf, phones: PhonesOf) -> Console:
 @router.put("/state")
 async def set_state(body: StateBody, me: Agent, deps: DepsOf) -> Done:
     """Be ready or paused; while busy it is booked for afterwards."""
-    await deps.calls.set_agent_state(me.account.id, body.state, body.reason)
+    await deps.desk.set_agent_state(me.account.id, body.state, body.reason)
     return Done()
 
 
 @router.post("/offers/{offer}/accept")
 async def accept(offer: Id, me: Agent, deps: DepsOf) -> Done:
     """Take the caller who is offered."""
-    await deps.calls.accept(me.account.id, offer)
+    await deps.desk.accept(me.account.id, offer)
     return Done()
 
 
 @router.post("/offers/{offer}/decline")
 async def decline(offer: Id, me: Agent, deps: DepsOf) -> Done:
     """Leave the caller to somebody else."""
-    await deps.calls.decline(me.account.id, offer)
+    await deps.desk.decline(me.account.id, offer)
     return Done()
 
 
 @router.post("/calls/{call}/hangup")
 async def hang_up(call: Id, me: Agent, deps: DepsOf) -> Done:
     """End my talk with the caller."""
-    await deps.calls.hang_up(me.account.id, call)
+    await deps.desk.hang_up(me.account.id, call)
     return Done()
 
 
 @router.put("/calls/{call}/case")
 async def save_case(call: Id, body: CaseBody, me: Agent, deps: DepsOf) -> CaseDraft:
     """Write the case of this call down. 409 ``stale`` carries the case as it is now."""
-    saved = await deps.calls.save_case(me.account.id, call, body.form())
+    saved = await deps.desk.save_case(me.account.id, call, body.form())
     return CaseDraft.model_validate(case_of(saved))
 
 
 @router.post("/wrap-up/done")
 async def wrap_up_done(body: OutcomeBody, me: Agent, deps: DepsOf) -> Done:
     """Say what the call came to, and be free for the next one."""
-    await deps.calls.wrap_up_done(me.account.id, body.outcome)
+    await deps.desk.wrap_up_done(me.account.id, body.outcome)
     return Done()
 
 
 async def console(deps: Deps, phones: Softphones, account: Account) -> Console:
     """The agent's document. Its ``seq`` is read with it in one snapshot, so it is never newer than
     what the document shows."""
+    now = deps.clock.now()
 
-    def look(conn: Connection) -> tuple[int, msgspec.Struct]:
-        return last_sealed(conn), deps.calls.console(conn, account.id)
+    def look(conn: Connection) -> tuple[int, ConsoleView]:
+        return last_sealed(conn), view(conn, deps.calls, account.id, now)
 
     softphone = await phones.of(account)
-    seq, view = await deps.db.read(look)
-    document = msgspec.to_builtins(view)
-    document["seq"] = seq
-    document["agent"] |= {"name": account.name}
-    document["agent"]["device"]["account"] = softphone and msgspec.to_builtins(softphone)
-    return Console.model_validate(document)
+    seq, shown = await deps.db.read(look)
+    built = msgspec.to_builtins(shown)
+
+    def topic(code: str | None) -> dict[str, object] | None:
+        if code is None:
+            return None
+        known = deps.calls.topics.get(code)
+        return {"code": code, "label": dict(known.label) if known else {"id": code, "en": code}}
+
+    for part in (built["offer"], built["call"]):
+        if part is not None:
+            part["topic"] = topic(part["topic"])
+    device = phones.device_of(account) if shown.agent.device.address == "" else shown.agent.device
+    built["agent"] |= {
+        "name": account.name,
+        "topics": [topic(code) for code in shown.topics],
+        "device": {
+            "kind": device.kind.value,
+            "up": shown.agent.device_up,
+            "account": softphone and msgspec.to_builtins(softphone),
+        },
+    }
+    today = {"answered": shown.answered, "missed": shown.missed}
+    return Console.model_validate(built | {"seq": seq, "today": today})

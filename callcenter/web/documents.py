@@ -196,7 +196,7 @@ class CaseDraft(Document):
 
 class CallDocument(Document):
     id: str
-    state: Literal["connecting", "talking", "held"]
+    state: Literal["connecting", "talking", "held", "ended"]
     since: int
     answered_at: int | None
     caller: str | None

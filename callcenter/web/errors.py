@@ -67,7 +67,7 @@ TABLE: Final[dict[type[Exception], Refusal]] = {
     BadAccount: Refusal(_S.UNPROCESSABLE_ENTITY, "invalid"),
     NoSuchThing: Refusal(_S.NOT_FOUND, "not_found", "there is no such thing"),
     calls.NotYours: Refusal(_S.NOT_FOUND, "not_found", "there is no such thing"),
-    calls.TooLate: Refusal(_S.CONFLICT, "too_late"),
+    calls.TooLate: Refusal(_S.CONFLICT, "too_late", "it is over"),
     calls.NotNow: Refusal(_S.CONFLICT, "not_now"),
     BadForm: Refusal(_S.UNPROCESSABLE_ENTITY, "invalid"),
     StaleCase: Refusal(_S.CONFLICT, "stale", "somebody saved it meanwhile"),

@@ -82,7 +82,8 @@ def make_web(deps: Deps) -> FastAPI:
     app.state.deps = deps
     app.state.directory = directory
     app.state.phones = Softphones(deps.devices, deps.default_device)
-    app.state.hub = Hub(deps.time_zone, deps.clock, supervisor.composer(directory, deps.topics))
+    compose = supervisor.composer(directory, deps.calls.topics)
+    app.state.hub = Hub(deps.time_zone, deps.clock, compose)
     routers = (*_ROUTERS, *([phone.router] if deps.simulator else []), pages.router)
     for router in routers:
         for route in routes_of(router):

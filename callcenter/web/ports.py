@@ -10,14 +10,13 @@ from typing import Protocol
 
 import msgspec
 
-from callcenter.cases.service import CaseForm, CaseView
+from callcenter.calls.desk import Desk
+from callcenter.calls.service import Calls
 from callcenter.clock import Clock
-from callcenter.db import Connection, Database
+from callcenter.db import Database
 from callcenter.db.facts import Callback
 from callcenter.db.keys import Keys
-from callcenter.line import Device
 from callcenter.people.service import People
-from callcenter.queue.topics import Topic
 from callcenter.stats.board import Board
 
 
@@ -42,20 +41,6 @@ class Devices(Protocol):
 
     async def close(self, agent: str) -> None:
         """Remove it; none is no error."""
-
-
-class AgentCalls(Protocol):
-    """What an agent does to calls: ``calls.service.Calls``."""
-
-    async def set_agent_state(self, agent: str, state: str, reason: str | None = None) -> None: ...
-    async def accept(self, agent: str, offer: str) -> None: ...
-    async def decline(self, agent: str, offer: str) -> None: ...
-    async def hang_up(self, agent: str, call: str) -> None: ...
-    async def save_case(self, agent: str, call: str, form: CaseForm) -> CaseView: ...
-    async def wrap_up_done(self, agent: str, outcome: str) -> None: ...
-    async def sign_on(self, agent: str, device: Device) -> None: ...
-    async def sign_off(self, agent: str) -> None: ...
-    def console(self, conn: Connection, agent: str) -> msgspec.Struct: ...
 
 
 class Simulator(Protocol):
@@ -84,12 +69,12 @@ class Deps:
     keys: Keys
     clock: Clock
     people: People
-    calls: AgentCalls
+    calls: Calls
+    desk: Desk  #: what agents do to calls
     time_zone: tzinfo  #: whose midnight begins the board's day
     restore: Callable[[], Awaitable[Board]]  #: the board of all Facts that are sealed by now
     subscribe: Callable[[Callback], Callable[[], None]]  #: the sealer's
     nudge: Callable[[], None]  #: the sealer's: Facts were committed
-    topics: Mapping[str, Topic]
     base_url: str  #: without a slash at its end
     any_host: bool = False  #: no public address was set: whatever Host the browser used is ours
     default_device: str = "simulated"  #: what an agent answers with unless the account says

@@ -43,7 +43,8 @@ async def readyz(deps: DepsOf, response: Response) -> Ready:
 async def topics(_me: SignedIn, deps: DepsOf) -> list[TopicDocument]:
     """What calls can be about."""
     return [
-        TopicDocument(code=topic.code, label=dict(topic.label)) for topic in deps.topics.values()
+        TopicDocument(code=topic.code, label=dict(topic.label))
+        for topic in deps.calls.topics.values()
     ]
 
 

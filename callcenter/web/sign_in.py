@@ -34,7 +34,7 @@ async def sign_in(
     await _replace(request, opened.present, deps, hub, phones)
     account = opened.present.account
     if account.role is Role.AGENT:
-        await deps.calls.sign_on(account.id, phones.device_of(account))
+        await deps.desk.sign_on(account.id, phones.device_of(account))
         await phones.of(account)
     response.set_cookie(
         COOKIE,
@@ -108,7 +108,7 @@ async def _replace(
 
 async def _leave(present: Present, deps: Deps, hub: Hub, phones: Softphones) -> None:
     if present.account.role is Role.AGENT:
-        await deps.calls.sign_off(present.account.id)
+        await deps.desk.sign_off(present.account.id)
         await phones.close(present.account.id)
     await deps.people.sign_out(present)
     deps.nudge()
