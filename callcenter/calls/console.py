@@ -3,29 +3,48 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from callcenter.calls import tables
-from callcenter.calls.model import CallState
-from callcenter.calls.outcomes import OUTCOMES, CallOutcome
+from callcenter.calls.outcomes import OUTCOMES
 from callcenter.calls.service import Calls
 from callcenter.calls.tables import Stored
 from callcenter.cases import service as cases
-from callcenter.cases.service import CaseView
 from callcenter.db import Connection
+from callcenter.line import DeviceKind
 from callcenter.queue import service as queue
 from callcenter.queue.agents import WRAP_UP_S, Agent, AgentState
 from callcenter.queue.entries import RING_S, OfferState
 
 
-class ConsoleOffer(msgspec.Struct, frozen=True):
+class TopicView(msgspec.Struct, frozen=True):
+    code: str
+    label: Mapping[str, str]
+
+
+class DeviceView(msgspec.Struct, frozen=True):
+    kind: DeviceKind
+    up: bool
+
+
+class AgentView(msgspec.Struct, frozen=True):
+    id: str
+    state: AgentState
+    since: int
+    reason: str | None
+    topics: tuple[TopicView, ...]
+    device: DeviceView
+
+
+class OfferView(msgspec.Struct, frozen=True):
     """``expires_at``: when it counts as missed; None until the phone really rings."""
 
     id: str
     call: str
-    topic: str
+    topic: TopicView
     language: str | None
     caller: str | None
     line: str
@@ -36,8 +55,19 @@ class ConsoleOffer(msgspec.Struct, frozen=True):
     leg: str
 
 
-class ConsoleCall(msgspec.Struct, frozen=True):
-    """``chose``: the caller's ``language`` and ``topic``, as the flow learnt them."""
+class CaseDraft(msgspec.Struct, frozen=True):
+    number: str
+    pin: str | None
+    topic: str
+    status: str
+    narrative: str
+    reporter_name: str
+    employer: str
+    version: int
+
+
+class CallView(msgspec.Struct, frozen=True):
+    """``state``: connecting or talking. ``chose``: what the flow learnt from the caller."""
 
     id: str
     state: str
@@ -45,31 +75,39 @@ class ConsoleCall(msgspec.Struct, frozen=True):
     answered_at: int | None
     caller: str | None
     line: str
-    topic: str | None
+    topic: TopicView | None
     language: str | None
     chose: tuple[str, ...]
     leg: str | None
-    case: CaseView | None
+    case: CaseDraft | None
 
 
-class ConsoleWrapUp(msgspec.Struct, frozen=True):
+class WrapUpView(msgspec.Struct, frozen=True):
     call: str
     since: int
     until: int
-    case: CaseView | None
+    case: CaseDraft | None
+
+
+class OutcomeView(msgspec.Struct, frozen=True):
+    code: str
+    label: Mapping[str, str]
+
+
+class TodayView(msgspec.Struct, frozen=True):
+    """Since midnight."""
+
+    answered: int
+    missed: int
 
 
 class ConsoleView(msgspec.Struct, frozen=True):
-    """``topics`` are codes; ``answered`` and ``missed`` count since midnight."""
-
-    agent: Agent
-    topics: tuple[str, ...]
-    offer: ConsoleOffer | None
-    call: ConsoleCall | None
-    wrap_up: ConsoleWrapUp | None
-    outcomes: tuple[CallOutcome, ...]
-    answered: int
-    missed: int
+    agent: AgentView
+    offer: OfferView | None
+    call: CallView | None
+    wrap_up: WrapUpView | None
+    outcomes: tuple[OutcomeView, ...]
+    today: TodayView
 
 
 def view(connection: Connection, calls: Calls, agent_id: str, now: int) -> ConsoleView:
@@ -90,32 +128,38 @@ def view(connection: Connection, calls: Calls, agent_id: str, now: int) -> Conso
     elif stored is not None and agent.state is AgentState.WRAP_UP:
         until = agent.since + WRAP_UP_S * 1000
         case = _case(connection, calls, stored)
-        wrap_up = ConsoleWrapUp(stored.call.id, agent.since, until, case)
+        wrap_up = WrapUpView(stored.call.id, agent.since, until, case)
+    topics = tuple(_topic(calls, code) for code in queue.topics_of(connection, agent_id))
+    device = DeviceView(agent.device.kind, agent.device_up)
     return ConsoleView(
-        agent,
-        tuple(queue.topics_of(connection, agent_id)),
+        AgentView(agent.id, agent.state, agent.since, agent.reason, topics, device),
         offer,
         call,
         wrap_up,
-        tuple(OUTCOMES.values()),
-        answered,
-        missed,
+        tuple(OutcomeView(outcome.code, outcome.label) for outcome in OUTCOMES.values()),
+        TodayView(answered, missed),
     )
+
+
+def _topic(calls: Calls, code: str) -> TopicView:
+    """A topic that is no more is shown by its code."""
+    topic = calls.topics.get(code)
+    return TopicView(code, topic.label if topic else {"id": code, "en": code})
 
 
 def _offer(
     connection: Connection, calls: Calls, stored: Stored, agent: Agent, now: int
-) -> tuple[ConsoleOffer | None, ConsoleCall | None]:
+) -> tuple[OfferView | None, CallView | None]:
     """The offer while it is open, and the call that it becomes once it is accepted."""
     one, entry = stored.call.offer, stored.call.entry
     if one is None or entry is None or one.agent != agent.id:
         return None, None
     if one.state is OfferState.ACCEPTED:
         return None, _call(connection, calls, stored, "connecting")
-    shown = ConsoleOffer(
+    shown = OfferView(
         one.id,
         stored.call.id,
-        entry.topic,
+        _topic(calls, entry.topic),
         stored.call.language,
         tables.caller_number(calls.keys, stored),
         stored.call.line,
@@ -128,18 +172,18 @@ def _offer(
     return shown, None
 
 
-def _call(connection: Connection, calls: Calls, stored: Stored, state: str) -> ConsoleCall:
+def _call(connection: Connection, calls: Calls, stored: Stored, state: str) -> CallView:
     call = stored.call
     leg = call.agent_leg
     chose = (("language", call.language), ("topic", call.topic))
-    return ConsoleCall(
+    return CallView(
         call.id,
-        state if call.state is not CallState.ENDED else "ended",
+        state,
         call.answered_at or call.started_at,
         call.answered_at,
         tables.caller_number(calls.keys, stored),
         call.line,
-        call.topic,
+        _topic(calls, call.topic) if call.topic else None,
         call.language,
         tuple(f"{name}: {code}" for name, code in chose if code),
         leg.id if leg is not None else None,
@@ -147,9 +191,11 @@ def _call(connection: Connection, calls: Calls, stored: Stored, state: str) -> C
     )
 
 
-def _case(connection: Connection, calls: Calls, stored: Stored) -> CaseView | None:
+def _case(connection: Connection, calls: Calls, stored: Stored) -> CaseDraft | None:
     if stored.call.case is None:
         return None
-    return cases.load(
+    case = cases.load(
         connection, calls.keys, stored.call.case, call=stored.call.id, call_key=stored.key
     )
+    fields = {name: getattr(case, name) for name in CaseDraft.__struct_fields__}
+    return CaseDraft(**fields)

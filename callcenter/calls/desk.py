@@ -9,6 +9,7 @@ import msgspec
 
 from callcenter import line
 from callcenter.calls import tables
+from callcenter.calls.console import ConsoleView, view
 from callcenter.calls.errors import NotNow, NotYours, TooLate
 from callcenter.calls.facts import CallFact
 from callcenter.calls.model import Accepted, Declined, HungUp
@@ -30,6 +31,10 @@ class Desk:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
         calls.wrap_up_over = self._wrap_up_over
+
+    def console(self, connection: Connection, agent: str) -> ConsoleView:
+        """All that the agent's console shows now."""
+        return view(connection, self._calls, agent, self._calls.clock.now())
 
     async def sign_on(self, agent: str, device: line.Device) -> None:
         """The agent is here, with this device; paused until they say that they are ready."""

@@ -109,7 +109,7 @@ class Calls:
         self._flows = {flows.hash: flows}
         self._current = flows
         self.topics = topics
-        self._clock = clock
+        self.clock = clock
         self.timezone = timezone
         self._lines = tuple(lines)
         self._sealer = sealer
@@ -125,7 +125,7 @@ class Calls:
 
     async def start(self) -> None:
         """Store the flows that new callers begin in; call it before the lines start."""
-        now = self._clock.now()
+        now = self.clock.now()
         await self._database.write(
             lambda connection: tables.keep_flows(connection, self._current, now)
         )
@@ -284,7 +284,7 @@ class Calls:
         return await asyncio.shield(asyncio.ensure_future(self._commit(decide)))
 
     async def _commit(self, decide: Callable[[Connection, Given], Done]) -> Done:
-        given = Given(self._clock.now())
+        given = Given(self.clock.now())
         performed, self._performed = self._performed, []
 
         def transaction(connection: Connection) -> Done:
@@ -325,7 +325,7 @@ class Calls:
         """Handle timers as they come due, until cancelled."""
         while True:
             self._timer_set.clear()
-            now = self._clock.now()
+            now = self.clock.now()
             due = await self._database.read(partial(timers.due, now=now))
             if due:
                 await self._due(due)
@@ -340,7 +340,7 @@ class Calls:
             await self._sleep(self._next_timer)
 
     async def _sleep(self, until: int) -> None:
-        sleep = asyncio.ensure_future(self._clock.sleep_until(until))
+        sleep = asyncio.ensure_future(self.clock.sleep_until(until))
         nudge = asyncio.ensure_future(self._timer_set.wait())
         try:
             await asyncio.wait((sleep, nudge), return_when=asyncio.FIRST_COMPLETED)
@@ -490,7 +490,7 @@ class Calls:
                 log.warning("recording %s is not at its line any more", timer.ref)
             except (ConnectionError, OSError):
                 again = True
-        due_at = self._clock.now() + FETCH_AGAIN_S * 1000
+        due_at = self.clock.now() + FETCH_AGAIN_S * 1000
 
         def decide(connection: Connection, given: Given) -> Done:
             if not timers.take(connection, timer) or not again:
