@@ -87,26 +87,7 @@ async def console(deps: Deps, phones: Softphones, account: Account) -> Console:
 
     softphone = await phones.of(account)
     seq, shown = await deps.db.read(look)
-    built = msgspec.to_builtins(shown)
-
-    def topic(code: str | None) -> dict[str, object] | None:
-        if code is None:
-            return None
-        known = deps.calls.topics.get(code)
-        return {"code": code, "label": dict(known.label) if known else {"id": code, "en": code}}
-
-    for part in (built["offer"], built["call"]):
-        if part is not None:
-            part["topic"] = topic(part["topic"])
-    device = phones.device_of(account) if shown.agent.device.address == "" else shown.agent.device
-    built["agent"] |= {
-        "name": account.name,
-        "topics": [topic(code) for code in shown.topics],
-        "device": {
-            "kind": device.kind.value,
-            "up": shown.agent.device_up,
-            "account": softphone and msgspec.to_builtins(softphone),
-        },
-    }
-    today = {"answered": shown.answered, "missed": shown.missed}
-    return Console.model_validate(built | {"seq": seq, "today": today})
+    document = msgspec.to_builtins(shown) | {"seq": seq}
+    document["agent"]["name"] = account.name
+    document["agent"]["device"]["account"] = softphone and msgspec.to_builtins(softphone)
+    return Console.model_validate(document)
