@@ -13,7 +13,7 @@
 #   ASTERISK_TRUNK_PEER   127.0.0.1:5070   host:port that calls to telephones are sent to
 #   ASTERISK_TRUNK_MATCH  127.0.0.1     address (or net) whose calls are citizens' calls
 #   ASTERISK_TRUNK_NUMBER 1500630       our number as agents' phones see it
-#   ASTERISK_APP          callcenter    name of the application in ARI
+#   ASTERISK_ARI_APP      callcenter    name of the application in ARI
 #   ASTERISK_GUARD_S      30            seconds after which a caller is taken from a hung application
 #   ASTERISK_RETRY_S      1             seconds between the apology and the next try
 #   ASTERISK_RTP_TIMEOUT_S 60           seconds without RTP after which a phone is gone
@@ -47,10 +47,9 @@ if [ ! -s "$RUN/ari-password" ]; then
     (umask 077 && od -An -N24 -tx1 /dev/urandom | tr -d ' \n' >"$RUN/ari-password")
 fi
 
-APP=${ASTERISK_APP:-callcenter}
+APP=${ASTERISK_ARI_APP:-callcenter}
 HTTP_PORT=${ASTERISK_HTTP_PORT:-8088}
 BIND=${ASTERISK_BIND:-127.0.0.1}
-GUARD_S=${ASTERISK_GUARD_S:-30}
 (
     umask 077
     for file in "$HERE"/etc/*.conf; do
@@ -65,7 +64,7 @@ GUARD_S=${ASTERISK_GUARD_S:-30}
             -e "s|@TRUNK_MATCH@|${ASTERISK_TRUNK_MATCH:-127.0.0.1}|g" \
             -e "s|@TRUNK_NUMBER@|${ASTERISK_TRUNK_NUMBER:-1500630}|g" \
             -e "s|@RTP_TIMEOUT_S@|${ASTERISK_RTP_TIMEOUT_S:-60}|g" \
-            -e "s|@APP@|$APP|g" -e "s|@GUARD_S@|$GUARD_S|g" \
+            -e "s|@APP@|$APP|g" -e "s|@GUARD_S@|${ASTERISK_GUARD_S:-30}|g" \
             -e "s|@RETRY_S@|${ASTERISK_RETRY_S:-1}|g" \
             -e "s|@ARI_USER@|callcenter|g" -e "s|@ARI_PASSWORD@|$(cat "$RUN/ari-password")|g" \
             "$file" >"$RUN/etc/$(basename "$file")"
@@ -75,13 +74,13 @@ GUARD_S=${ASTERISK_GUARD_S:-30}
         [ -e "$RUN/etc/$name.conf" ] || echo "; nothing" >"$RUN/etc/$name.conf"
     done
     cat >"$RUN/env" <<END
-ASTERISK_URL=http://$BIND:$HTTP_PORT
-ASTERISK_USER=callcenter
-ASTERISK_PASSWORD=$(cat "$RUN/ari-password")
-ASTERISK_APP=$APP
-ASTERISK_GUARD_S=$GUARD_S
+ASTERISK_ARI_URL=http://$BIND:$HTTP_PORT
+ASTERISK_ARI_USER=callcenter
+ASTERISK_ARI_PASSWORD=$(cat "$RUN/ari-password")
+ASTERISK_ARI_APP=$APP
+ASTERISK_WS_URL=ws://$BIND:$HTTP_PORT/ws
 ASTERISK_SOUNDS=$RUN/sounds
-ASTERISK_WS=ws://$BIND:$HTTP_PORT/ws
+ASTERISK_TRUNK=PJSIP/trunk
 END
 )
 [ "${2:-}" != "--write-only" ] || exit 0

@@ -1,0 +1,70 @@
+"""Why a phone is gone: Asterisk's hang-up causes (ITU-T Q.850) in our words.
+
+The same number means different things while a phone rings and while it is in the call, so there is
+a table for each.
+"""
+
+from __future__ import annotations
+
+from callcenter.line import Cause
+
+#: Q.850 numbers as Asterisk gives them (``core show hangup causes``).
+NORMAL = 16
+BUSY = 17
+NO_RESPONSE = 18
+NO_ANSWER = 19
+ABSENT = 20
+REJECTED = 21
+UNAVAILABLE = 44  #: also what Asterisk says when no RTP came for ``rtp_timeout``
+TIMER_EXPIRED = 102  #: a request without an answer, a session that was not refreshed
+
+#: A phone that had answered. Anything else is FAILED.
+_UP = {
+    NORMAL: Cause.HUNG_UP,
+    31: Cause.HUNG_UP,  # "normal, unspecified": a BYE with some other reason
+    127: Cause.HUNG_UP,  # "interworking": a BYE without one
+    26: Cause.HUNG_UP,  # answered elsewhere
+    UNAVAILABLE: Cause.LOST,
+    TIMER_EXPIRED: Cause.LOST,
+    27: Cause.LOST,  # destination out of order
+    38: Cause.LOST,  # network out of order
+    41: Cause.LOST,  # temporary failure
+}
+
+#: A phone that was asked to ring. Anything else is FAILED when it rang, else UNREACHABLE.
+_RINGING = {
+    BUSY: Cause.BUSY,
+    REJECTED: Cause.DECLINED,
+    NO_RESPONSE: Cause.NO_ANSWER,
+    NO_ANSWER: Cause.NO_ANSWER,
+    NORMAL: Cause.NO_ANSWER,
+    TIMER_EXPIRED: Cause.NO_ANSWER,
+    26: Cause.NO_ANSWER,
+}
+
+#: SIP answers that a person gave by pressing "reject", whatever Q.850 number they were turned into.
+_DECLINED_SIP = frozenset({603, 608})
+_BUSY_SIP = frozenset({486, 600})
+
+
+def cause_of(
+    code: int | None, sip: int | None = None, *, answered: bool, rang: bool, ended: bool
+) -> Cause:
+    """Why a phone is gone.
+
+    ``code``: Asterisk's cause; ``sip``: the SIP status that brought it, where there is one;
+    ``answered``, ``rang``: how far the phone had come; ``ended``: we asked for the end.
+    """
+    if ended:
+        return Cause.ENDED
+    if answered:
+        return _UP.get(code or 0, Cause.FAILED)
+    if sip in _BUSY_SIP:
+        return Cause.BUSY
+    if sip in _DECLINED_SIP:
+        return Cause.DECLINED
+    known = _RINGING.get(code or 0)
+    if known is Cause.NO_ANSWER and not rang:
+        # It never rang: nobody missed anything.
+        return Cause.UNREACHABLE
+    return known or (Cause.FAILED if rang else Cause.UNREACHABLE)

@@ -1,0 +1,131 @@
+"""Asterisk's own words, as far as we read them: events of ARI, and what its requests answer.
+
+Only the fields that are used are named; everything else in the JSON is skipped unread.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+#: What we ask Asterisk to send: of the 54 events of one call some ten are of use to us.
+WANTED = (
+    "StasisStart",
+    "StasisEnd",
+    "ChannelDtmfReceived",
+    "ChannelHangupRequest",
+    "ChannelStateChange",
+    "ChannelDestroyed",
+    "Dial",
+    "PlaybackFinished",
+    "RecordingFinished",
+    "RecordingFailed",
+    "ContactStatusChange",
+    "PeerStatusChange",
+    "EndpointStateChange",
+    "ApplicationReplaced",
+)
+
+
+class Party(msgspec.Struct, frozen=True):
+    number: str = ""
+
+
+class Dialplan(msgspec.Struct, frozen=True):
+    context: str = ""
+    exten: str = ""
+    app_name: str = ""
+    app_data: str = ""
+
+
+class Channel(msgspec.Struct, frozen=True):
+    """A phone in a call. ``state``: ``Down``, ``Ring`` (it calls), ``Ringing``, ``Up``, ``Busy``."""
+
+    id: str
+    name: str = ""
+    state: str = ""
+    caller: Party = Party()
+    dialplan: Dialplan = Dialplan()
+    channelvars: dict[str, str] = {}
+
+    @property
+    def up(self) -> bool:
+        return self.state == "Up"
+
+
+class Playback(msgspec.Struct, frozen=True):
+    id: str
+    state: str = ""  #: ``done`` or ``failed`` when finished
+
+
+class StoredRecording(msgspec.Struct, frozen=True):
+    name: str
+    format: str = "wav"
+
+
+class LiveRecording(msgspec.Struct, frozen=True):
+    """``duration``, ``talking_duration`` in seconds; the latter only where silence ends it."""
+
+    name: str
+    target_uri: str = ""
+    state: str = ""
+    duration: int | None = None
+    talking_duration: int | None = None
+    silence_duration: int | None = None
+    cause: str = ""
+
+
+class Bridge(msgspec.Struct, frozen=True):
+    id: str
+    bridge_type: str = ""
+    name: str = ""
+    channels: list[str] = []
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """``state``: ``online``, ``offline``, ``unknown``."""
+
+    technology: str = ""
+    resource: str = ""
+    state: str = ""
+    channel_ids: list[str] = []
+
+
+class Contact(msgspec.Struct, frozen=True):
+    aor: str = ""
+    contact_status: str = ""
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Any event; which fields are filled depends on ``type``."""
+
+    type: str = ""
+    application: str = ""
+    channel: Channel | None = None
+    peer: Channel | None = None
+    args: list[str] = []
+    replace_channel: Channel | None = None
+    digit: str = ""
+    dialstatus: str = ""
+    cause: int | None = None
+    tech_cause: int | None = None
+    playback: Playback | None = None
+    recording: LiveRecording | None = None
+    endpoint: Endpoint | None = None
+    contact_info: Contact | None = None
+
+
+class Application(msgspec.Struct, frozen=True):
+    name: str
+    channel_ids: list[str] = []
+    bridge_ids: list[str] = []
+
+
+class AsteriskStatus(msgspec.Struct, frozen=True):
+    startup_time: str = ""
+
+
+class AsteriskInfo(msgspec.Struct, frozen=True):
+    status: AsteriskStatus = AsteriskStatus()
+
+
+decode_event = msgspec.json.Decoder(Event).decode
