@@ -12,7 +12,7 @@ import msgspec
 
 #: A visit as JSON, bytes.
 VISIT_BYTES = 2048
-#: Nodes visited in one step; beyond it the flow goes to its ``on_error``.
+#: Nodes visited from one turn of the caller's to the next; beyond it the flow goes to ``on_error``.
 NODES_PER_STEP = 100
 #: Keys waits answered (by digits or by silence) in one call; beyond it: ``on_error``.
 INPUTS_PER_CALL = 200
@@ -51,15 +51,20 @@ class Visit(msgspec.Struct, frozen=True, omit_defaults=True):
     frames: tuple[Frame, ...] = ()
     queueing: bool = False
     finished: bool = False
-    #: The leg is gone; only ``on_hangup`` nodes run.
+    #: The leg is gone; only ``on_hangup`` nodes run. ``left_at``: where the caller was.
     gone: bool = False
-    #: It has been to ``on_error`` because of a limit.
+    left_at: str = ""
+    #: It has been to ``on_error``; the next error ends the call.
     erred: bool = False
     #: Opening hours are not looked at.
     always_open: bool = False
+    #: Of the node it is at.
     silences: int = 0
     wrongs: int = 0
+    repeats: int = 0
+    #: Of the whole call, and since the caller's latest turn.
     inputs: int = 0
+    visited: int = 0
     joined_at: int | None = None
     topic: str | None = None
     case: str | None = None
@@ -76,8 +81,8 @@ class Visit(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def stage(self) -> str:
-        """The id of the node it is at."""
-        return self.node
+        """The id of the node where the caller is, or was when the leg was gone."""
+        return self.left_at or self.node
 
     def encode(self) -> bytes:
         """As JSON, shorter than :data:`VISIT_BYTES`."""

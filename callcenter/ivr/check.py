@@ -1,0 +1,249 @@
+"""All files together: whether what crosses a file fits.
+
+Checks go on past mistakes: what could not be read is left out, and its names still count as known,
+so that one mistake is told once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from callcenter.ivr import flowset, model
+from callcenter.ivr.errors import FlowError
+from callcenter.ivr.files import Files, FlowFile, PromptFile
+from callcenter.ivr.flowcheck import Checked, FlowCheck, fits, near
+from callcenter.ivr.names import Known, builtin, declared
+from callcenter.ivr.prompts import Read, Slot
+from callcenter.ivr.source import Document, Path
+from callcenter.ivr.visit import FRAMES
+
+#: Slots that only these prompts have; they are read as words.
+SPECIAL_SLOTS = {flowset.OPTION: ("label", "key"), flowset.OFFER: ("key",)}
+
+
+def check_files(files: Files, topics: frozenset[str] | None) -> Checked:
+    """Check everything that crosses a file."""
+    checked = Checked()
+    _check_topics(files, topics, checked)
+    _check_languages(files, checked)
+    _declare(files, checked)
+    if not files.flows:
+        checked.errors.append(FlowError("flows", 1, "", "there are no flows"))
+    for name, file in files.flows.items():
+        if file.flow is not None:
+            FlowCheck(files, checked, name, file, file.flow).run()
+    _check_nesting(files, checked)
+    _check_prompts(files, checked)
+    return checked
+
+
+def _check_topics(files: Files, topics: frozenset[str] | None, checked: Checked) -> None:
+    document = files.topics_document
+    for code, topic in files.topics.items():
+        at = ("topics", code)
+        if topics is not None and code not in topics:
+            checked.errors.append(document.error(at, "the application does not know this topic"))
+        missing = ", ".join(sorted(files.prompts.keys() - topic.label.keys()))
+        if missing:
+            checked.errors.append(document.error((*at, "label"), f"no label in {missing}"))
+    if files.topics_whole:
+        checked.errors += [
+            document.error(("topics",), f"the topic '{code}' is missing")
+            for code in sorted((topics or frozenset()) - files.topics.keys())
+        ]
+
+
+def _check_languages(files: Files, checked: Checked) -> None:
+    """Every prompt is there in every language."""
+    every = {key for file in files.prompts.values() for key in file.keys}
+    for file in files.prompts.values():
+        for key in sorted(every - file.keys):
+            checked.errors.append(file.document.error((), f"the prompt '{key}' is missing"))
+
+
+def _declare(files: Files, checked: Checked) -> None:
+    units = sorted({topic.unit for topic in files.topics.values()})
+    builtins = builtin(files.topics, files.prompts, units)
+    checked.known.update(builtins)
+    first: dict[str, model.Variable] = {}
+    for file in files.flows.values():
+        for name, variable in (file.flow.vars if file.flow else {}).items():
+            at = ("vars", name)
+            if name in builtins:
+                checked.errors.append(
+                    file.document.error(at, "every flow has a variable of this name")
+                )
+            elif first.setdefault(name, variable) != variable:
+                message = "declared otherwise in another flow: variables are shared"
+                checked.errors.append(file.document.error(at, message))
+            else:
+                checked.known[name] = declared(variable)
+                _check_variable(file.document, at, variable, checked)
+    if len(first) > model.VARIABLES:
+        message = f"more than {model.VARIABLES} variables in all flows"
+        checked.errors.append(FlowError("flows", 1, "", message))
+
+
+def _check_variable(
+    document: Document, at: Path, variable: model.Variable, checked: Checked
+) -> None:
+    if (variable.type == "enum") != bool(variable.of):
+        checked.errors.append(document.error(at, "'of' belongs to an enum, which needs it"))
+    if variable.sensitive and variable.type != "digits":
+        checked.errors.append(document.error(at, "only digits can be sensitive"))
+    if variable.initial is not None and not fits(variable, variable.initial):
+        at = (*at, "initial")
+        checked.errors.append(document.error(at, f"'{variable.initial}' is no {variable.type}"))
+
+
+# --- flows inside flows -------------------------------------------------------------------------
+
+
+def _check_nesting(files: Files, checked: Checked) -> None:
+    """Called flows and waiting flows: that they exist, and what belongs in which."""
+    waiting: set[str] = set()
+    called: set[str] = set()
+    for _, at, file, node in _nodes(files):
+        if isinstance(node, model.Queue):
+            waiting.add(node.while_waiting)
+            _check_inner(files, checked, file, (*at, "while_waiting"), node.while_waiting)
+            _check_exits(files, checked, file, at, node.while_waiting, node.exits)
+        elif isinstance(node, model.CallFlow):
+            called.add(node.flow)
+            _check_inner(files, checked, file, (*at, "flow"), node.flow)
+            _check_exits(files, checked, file, at, node.flow, node.exits)
+    for name in sorted(waiting & called):
+        if name in files.flows:
+            message = "both called and walked while waiting; make two flows of it"
+            checked.errors.append(files.flows[name].document.error(("flow",), message))
+    for name, at, file, node in _nodes(files):
+        wrong = _misplaced(node, is_waiting=name in waiting, is_called=name in called)
+        if wrong:
+            checked.errors.append(file.document.error(at, wrong))
+    for name in sorted(waiting & files.flows.keys()):
+        flow = files.flows[name].flow
+        if flow and not any(isinstance(node, model.WaitMusic) for node in flow.nodes.values()):
+            message = "a waiting flow needs a wait node, to come back to"
+            checked.errors.append(files.flows[name].document.error(("nodes",), message))
+    _check_depth(files, checked)
+
+
+def _nodes(files: Files) -> Iterator[tuple[str, Path, FlowFile, model.Node]]:
+    """Every node of every flow: its flow's name, its place, its file."""
+    for name, file in files.flows.items():
+        for node_name, node in (file.flow.nodes if file.flow else {}).items():
+            yield name, ("nodes", node_name), file, node
+
+
+def _check_inner(files: Files, checked: Checked, file: FlowFile, at: Path, name: str) -> None:
+    if name not in files.flows:
+        message = f"unknown flow '{name}'{near(name, files.flows)}"
+        checked.errors.append(file.document.error(at, message))
+
+
+def _check_exits(
+    files: Files, checked: Checked, file: FlowFile, at: Path, inner: str, exits: dict[str, str]
+) -> None:
+    """The exits that the inner flow names are the ones that are listed."""
+    found = files.flows.get(inner)
+    if found is None or found.flow is None or not found.whole:
+        return
+    named = {
+        node.exit
+        for node in found.flow.nodes.values()
+        if isinstance(node, model.Leave | model.Return) and node.exit is not None
+    }
+    for name in sorted(named - exits.keys()):
+        message = f"the flow '{inner}' leaves by '{name}', which is missing"
+        checked.errors.append(file.document.error((*at, "exits"), message))
+    for name in sorted(exits.keys() - named):
+        message = f"the flow '{inner}' never leaves by '{name}'{near(name, named)}"
+        checked.errors.append(file.document.error((*at, "exits", name), message))
+
+
+def _misplaced(node: model.Node, *, is_waiting: bool, is_called: bool) -> str | None:
+    match node:
+        case model.Leave() | model.WaitMusic() | model.AskPosition() if not is_waiting:
+            return f"{node.type} belongs in a flow that a queue walks while waiting"
+        case model.Queue() | model.CallFlow() | model.Return() | model.Hangup() if is_waiting:
+            return f"{node.type} has no place in a waiting flow: leave it first"
+        case model.Return() if not is_called:
+            return "return, but no flow calls this one"
+    return None
+
+
+def _check_depth(files: Files, checked: Checked) -> None:
+    """Flows inside flows end, and stay within FRAMES."""
+    depths: dict[str, int | None] = {}
+
+    def depth(name: str) -> int:
+        file = files.flows.get(name)
+        if file is None or file.flow is None:
+            return 0
+        if name in depths:
+            return FRAMES + 1 if depths[name] is None else depths[name] or 0
+        depths[name] = None
+        deepest = 0
+        for node_name, node in file.flow.nodes.items():
+            inner = _inner(node)
+            if inner is None:
+                continue
+            below = depth(inner) + 1
+            if below > FRAMES and deepest <= FRAMES:
+                message = f"flows inside flows, more than {FRAMES} deep or without end"
+                checked.errors.append(file.document.error(("nodes", node_name), message))
+            deepest = max(deepest, min(below, FRAMES))
+        depths[name] = deepest
+        return deepest
+
+    for name in files.flows:
+        depth(name)
+
+
+def _inner(node: model.Node) -> str | None:
+    if isinstance(node, model.Queue):
+        return node.while_waiting
+    return node.flow if isinstance(node, model.CallFlow) else None
+
+
+# --- prompts ------------------------------------------------------------------------------------
+
+
+def _check_prompts(files: Files, checked: Checked) -> None:
+    for file in files.prompts.values():
+        for key, prompt in file.prompts.items():
+            for slot in prompt.slots():
+                message = _bad_slot(checked, key, slot)
+                if message:
+                    checked.errors.append(file.document.error((key,), message))
+                elif slot.read is Read.WORDS and slot.name in checked.known:
+                    _check_words(checked, file, key, slot)
+
+
+def _bad_slot(checked: Checked, key: str, slot: Slot) -> str | None:
+    if slot.name in SPECIAL_SLOTS.get(key, ()):
+        return None if slot.read is Read.WORDS else f"{slot.name} is read as words here"
+    known = checked.known.get(slot.name)
+    if known is None:
+        return f"unknown variable '{slot.name}'{near(slot.name, checked.known)}"
+    if slot.read not in known.reads:
+        ways = ", ".join(sorted(known.reads)) or "nothing"
+        return f"'{slot.name}' can be read as {ways}, not as {slot.read}"
+    return None
+
+
+def _check_words(checked: Checked, file: PromptFile, key: str, slot: Slot) -> None:
+    """The words of an enum are prompts of their own."""
+    known: Known = checked.known[slot.name]
+    if not known.prompted:
+        return
+    values = [*(value.lower() for value in known.values or ())]
+    wanted = [f"{slot.name}.{value}" for value in (values if known.closed else [*values, "other"])]
+    checked.used.update(wanted)
+    for name in wanted:
+        prompt = file.prompts.get(name)
+        if name not in file.keys:
+            message = f"needs the prompt '{name}'"
+            checked.errors.append(file.document.error((key,), message))
+        elif prompt is not None and prompt.plain() is None:
+            checked.errors.append(file.document.error((name,), "must be one plain text"))

@@ -1,0 +1,395 @@
+"""The files under ``ivr_flows/`` as typed records: what each field means, and its limits.
+
+``docs/flows.md`` is the author's guide to the same. Whether names point at something is checked in
+:mod:`callcenter.ivr.check`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+)
+
+#: Nodes in one flow.
+NODES = 200
+#: Variables in all flows together.
+VARIABLES = 20
+#: Digits of a variable.
+DIGITS = 20
+
+
+def _pattern(pattern: str) -> StringConstraints:
+    return StringConstraints(pattern=pattern, strict=True)
+
+
+Id = Annotated[str, _pattern(r"^[a-z][a-z0-9_]{0,31}$")]
+Name = Annotated[str, _pattern(r"^[a-z][a-z0-9_]{0,23}$")]
+Word = Annotated[str, _pattern(r"^[a-z][a-z0-9_]{0,23}$")]
+PromptKey = Annotated[str, _pattern(r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$"), Field(max_length=64)]
+Key = Annotated[str, _pattern(r"^[0-9*#]$")]
+Language = Annotated[str, _pattern(r"^[a-z]{2}$")]
+Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=2000)]
+
+
+def _several(value: object) -> object:
+    """One prompt may be written without a list."""
+    if isinstance(value, str):
+        return (value,)
+    return value
+
+
+Prompts = Annotated[
+    tuple[PromptKey, ...], BeforeValidator(_several), Field(min_length=1, max_length=8)
+]
+Tapered = Annotated[tuple[PromptKey, ...], BeforeValidator(_several), Field(max_length=4)]
+
+
+def _count(least: int, most: int) -> object:
+    return Field(ge=least, le=most)
+
+
+class Record(BaseModel):
+    """Frozen; an unknown field is a mistake."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Node(Record):
+    """``note`` is for the reader of the flow."""
+
+    note: Text | None = None
+
+
+class Say(Node):
+    """Say ``prompt`` and go on. With ``barge_in: false`` it is heard to its end."""
+
+    type: Literal["say"]
+    prompt: Prompts
+    barge_in: StrictBool = True
+    next: Id
+
+
+class Asking(Node):
+    """What all questions share. ``attempts``: silences, or wrong keys, until ``on_fail``; the n-th
+    one is answered by the n-th (or last) prompt of ``silence`` or ``wrong``."""
+
+    attempts: Annotated[StrictInt, _count(1, 4)] = 3
+    silence: Tapered = ("silence.1", "silence.2")
+    wrong: Tapered = ("wrong.1", "wrong.2")
+    #: Key 0 leads to the flow's ``operator``.
+    operator: StrictBool = True
+    on_fail: Id
+
+
+class Option(Record):
+    """Spoken as the prompt ``menu.option`` ("Untuk …, tekan …"), unless ``hidden``. ``label`` may
+    be left out when there is a ``topic``: its label is said."""
+
+    label: PromptKey | None = None
+    topic: Word | None = None
+    set: dict[Name, StrictInt | StrictBool | Text] = {}
+    hidden: StrictBool = False
+    to: Id
+
+
+class Menu(Asking):
+    """Choose by one key. ``*`` says it all again, ``repeats`` times at most (0: there is no such
+    key). ``on_silence``: silence is an answer and leads there."""
+
+    type: Literal["menu"]
+    prompt: Annotated[Tapered, Field(max_length=8)] = ()
+    options: Annotated[dict[Key, Option], Field(min_length=1, max_length=10)]
+    repeats: Annotated[StrictInt, _count(0, 9)] = 3
+    timeout_s: Annotated[StrictInt, _count(4, 30)] = 6
+    on_silence: Id | None = None
+
+
+class LanguageChoice(Node):
+    """Offer other languages, each in its own words (prompt ``language.offer``). Silence, or any
+    other key, keeps the language."""
+
+    type: Literal["language"]
+    options: Annotated[dict[Key, Language], Field(min_length=1, max_length=8)]
+    timeout_s: Annotated[StrictInt, _count(1, 30)] = 3
+    next: Id
+
+
+class Collect(Asking):
+    """Digits, into the variable ``save``. 0 alone leads to the operator when ``min`` is above 1,
+    and ``*`` alone says the question again. ``confirm`` is a prompt that reads the digits back."""
+
+    type: Literal["collect"]
+    prompt: Prompts
+    save: Name
+    min: Annotated[StrictInt, _count(1, DIGITS)]
+    max: Annotated[StrictInt, _count(1, DIGITS)]
+    finish: Literal["#", "*", ""] = "#"
+    first_s: Annotated[StrictInt, _count(4, 60)] = 8
+    inter_s: Annotated[StrictInt, _count(1, 30)] = 4
+    check: Literal["digits", "case_number"] = "digits"
+    regex: Annotated[str, StringConstraints(strict=True, max_length=80)] | None = None
+    confirm: Prompts | None = None
+    next: Id
+
+
+class Hours(Node):
+    """Look at a calendar. Without ``holiday``, holidays go to ``closed``."""
+
+    type: Literal["hours"]
+    calendar: Id
+    open: Id
+    closed: Id
+    holiday: Id | None = None
+
+
+class Set(Node):
+    """Set variables to expressions; ``forget`` makes variables none."""
+
+    type: Literal["set"]
+    vars: dict[Name, StrictInt | StrictBool | Text] = {}
+    forget: Annotated[tuple[Name, ...], BeforeValidator(_several)] = ()
+    next: Id
+
+
+class When(Record):
+    when: Text
+    to: Id
+
+
+class Branch(Node):
+    """The first case that is true, or ``else``, also when a value that it needs is none."""
+
+    type: Literal["branch"]
+    cases: Annotated[tuple[When, ...], Field(min_length=1, max_length=20)]
+    otherwise: Annotated[Id, Field(alias="else")]
+
+
+class RecordMessage(Node):
+    """Record the caller. ``consent`` is a question answered by 1 (yes) or 2 (no, or silence:
+    ``on_refuse``) before the beep; ``on_empty``: nothing was said."""
+
+    type: Literal["record"]
+    prompt: Prompts
+    consent: Prompts | None = None
+    max_s: Annotated[StrictInt, _count(5, 600)] = 120
+    silence_s: Annotated[StrictInt, _count(2, 30)] = 5
+    beep: StrictBool = True
+    finish: Literal["#", "*", ""] = "#"
+    next: Id
+    on_empty: Id
+    on_refuse: Id | None = None
+
+
+class OpenCase(Node):
+    """Open a draft about the chosen topic, or ``default_topic``. A call that already has a case
+    keeps it."""
+
+    type: Literal["case"]
+    action: Literal["open"]
+    default_topic: Word
+    next: Id
+    on_fail: Id | None = None
+
+
+class FindCase(Node):
+    """Find a case by the variables ``number`` and ``pin``; the PIN is forgotten at once."""
+
+    type: Literal["case"]
+    action: Literal["find"]
+    number: Name
+    pin: Name
+    found: Id
+    not_found: Id
+    locked: Id
+    on_fail: Id | None = None
+
+
+class AppendCase(Node):
+    """Add the recording to the call's case."""
+
+    type: Literal["case"]
+    action: Literal["append"]
+    next: Id
+    on_fail: Id | None = None
+
+
+class Queue(Node):
+    """Wait for an agent. ``while_waiting`` is a flow that is walked meanwhile; ``exits`` are the
+    ways out that its ``leave`` nodes name. ``nobody``: no agent for the topic is signed in.
+    ``resumed`` is said when an agent was lost and the caller waits again."""
+
+    type: Literal["queue"]
+    default_topic: Word
+    priority: Annotated[StrictInt, _count(0, 9)] = 0
+    while_waiting: Id
+    max_wait_s: Annotated[StrictInt, _count(30, 7200)] = 900
+    resumed: Tapered = ()
+    answered: Id
+    timeout: Id
+    nobody: Id
+    exits: dict[Word, Id] = {}
+    on_fail: Id | None = None
+
+
+class AskPosition(Node):
+    """Learn the caller's place in the queue: variables ``position`` and ``wait_minutes``."""
+
+    type: Literal["position"]
+    next: Id
+
+
+class WaitMusic(Node):
+    """Music for ``seconds``, or until one of ``keys``."""
+
+    type: Literal["wait"]
+    seconds: Annotated[StrictInt, _count(5, 300)]
+    keys: Annotated[dict[Key, Id], Field(max_length=10)] = {}
+    next: Id
+
+
+class Leave(Node):
+    """Leave the queue, by the exit of that name."""
+
+    type: Literal["leave"]
+    exit: Word
+
+
+class CallFlow(Node):
+    """Walk another flow. Its ``return`` comes to ``next``, or to the exit it names."""
+
+    type: Literal["call"]
+    flow: Id
+    next: Id
+    exits: dict[Word, Id] = {}
+
+
+class Return(Node):
+    """Go back to the flow that called."""
+
+    type: Literal["return"]
+    exit: Word | None = None
+
+
+class Hangup(Node):
+    """Say goodbye and hang up."""
+
+    type: Literal["hangup"]
+    prompt: Prompts
+
+
+CaseNode = Annotated[OpenCase | FindCase | AppendCase, Field(discriminator="action")]
+AnyNode = Annotated[
+    Say
+    | Menu
+    | LanguageChoice
+    | Collect
+    | Hours
+    | Set
+    | Branch
+    | RecordMessage
+    | CaseNode
+    | Queue
+    | AskPosition
+    | WaitMusic
+    | Leave
+    | CallFlow
+    | Return
+    | Hangup,
+    Field(discriminator="type"),
+]
+
+
+class Variable(Record):
+    """``digits``: keyed in, kept as text; ``number``, ``flag``; ``enum``: one of ``of``. A
+    ``sensitive`` one is only ever read digit by digit, and compared with none."""
+
+    type: Literal["digits", "number", "flag", "enum"]
+    of: Annotated[tuple[Word, ...], Field(max_length=50)] = ()
+    sensitive: StrictBool = False
+    initial: StrictInt | StrictBool | Word | None = None
+
+
+class Flow(Record):
+    """``operator`` is where key 0 leads, ``on_error`` where the flow goes when a limit is crossed
+    or a Need without an exit of its own failed, ``on_hangup`` what is done once the caller is
+    gone."""
+
+    spec: Literal[1]
+    flow: Id
+    note: Text | None = None
+    language: Language = "id"
+    start: Id
+    operator: Id | None = None
+    on_error: Id
+    on_hangup: Id | None = None
+    vars: Annotated[dict[Name, Variable], Field(max_length=VARIABLES)] = {}
+    nodes: Annotated[dict[Id, AnyNode], Field(max_length=NODES)]
+
+
+# --- The other files ---------------------------------------------------------------------------
+
+
+class Piece(Record):
+    """A segment of a prompt: a pause, or a text that may be recorded."""
+
+    pause: Text | None = None
+    text: Text | None = None
+    audio: Text | None = None
+
+
+Span = Annotated[
+    str, _pattern(r"^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")
+]
+Spans = Annotated[tuple[Span, ...], Field(max_length=6)]
+Date = Annotated[str, _pattern(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+
+
+class Week(Record):
+    """The hours of each day: ``["08:00-12:00", "13:00-16:00"]``; a day left out is closed."""
+
+    mon: Spans = ()
+    tue: Spans = ()
+    wed: Spans = ()
+    thu: Spans = ()
+    fri: Spans = ()
+    sat: Spans = ()
+    sun: Spans = ()
+
+
+class Holidays(Record):
+    """Of the ``holidays`` library: an ISO country code, and its categories."""
+
+    country: Annotated[str, _pattern(r"^[A-Z]{2}$")]
+    categories: Annotated[tuple[Word, ...], Field(min_length=1)] = ("public",)
+
+
+class CalendarFile(Record):
+    """``exceptions``: a date (``"2026-12-31"``) to its hours, ``[]``: closed."""
+
+    spec: Literal[1]
+    calendar: Id
+    note: Text | None = None
+    timezone: Text | None = None
+    weekly: Week
+    holidays: Holidays | None = None
+    exceptions: dict[Date, Spans] = {}
+
+
+class Topic(Record):
+    """What a call is about. ``unit`` is the part of the ministry that acts on it."""
+
+    label: dict[Language, Text]
+    head_start_s: Annotated[StrictInt, _count(0, 86400)] = 0
+    unit: Annotated[str, _pattern(r"^[A-Z][A-Z0-9_]{0,15}$")]
+
+
+class TopicsFile(Record):
+    topics: Annotated[dict[Word, Topic], Field(min_length=1, max_length=60)]

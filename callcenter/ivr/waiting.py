@@ -1,0 +1,113 @@
+"""Nodes around the queue: joining it, what is heard meanwhile, and leaving it.
+
+A queue node asks who is there, joins, and then walks its waiting flow until that leaves, the time
+is up, or from outside a talk ends. An agent who talks to the caller meanwhile replaces the Turn of
+the leg; the visit stays where it is.
+"""
+
+from __future__ import annotations
+
+from callcenter import line
+from callcenter.ivr import model, needs
+from callcenter.ivr.asking import Event
+from callcenter.ivr.walk import Outcome, Walk
+
+WaitingNode = model.Queue | model.AskPosition | model.WaitMusic | model.Leave
+#: The reason of a LeaveQueue when the queue's ``max_wait_s`` is over.
+TIMEOUT = "timeout"
+
+
+def enter(walk: Walk, node: WaitingNode) -> Outcome:
+    """Ask, or play music."""
+    match node:
+        case model.Queue():
+            if walk.visit.queueing:
+                return walk.enter_flow(node.while_waiting)
+            if walk.visit.topic is None:
+                walk.change(topic=node.default_topic)
+            return needs.AskStaff(walk.visit.topic or node.default_topic)
+        case model.AskPosition():
+            return needs.AskPosition()
+        case model.WaitMusic():
+            return _music(walk, node)
+    return needs.LeaveQueue(node.exit)
+
+
+def take(walk: Walk, node: WaitingNode, event: Event) -> Outcome:
+    """Use the answer."""
+    match event:
+        case needs.NeedFailed(reason=reason):
+            return _failed(walk, node, reason)
+        case needs.QueueLeft():
+            return _left(walk, node)
+    match node:
+        case model.Queue():
+            return _joining(walk, node, event)
+        case model.WaitMusic():
+            if isinstance(event, line.DigitsEntered):
+                return node.keys.get(event.digits) or _music(walk, node)
+            return node.next
+        case model.AskPosition():
+            assert isinstance(event, needs.Position)
+            walk.change(position=event.position, wait_s=event.wait_s)
+            return node.next
+    return None
+
+
+def _joining(walk: Walk, node: model.Queue, event: Event) -> Outcome:
+    match event:
+        case needs.Staff(signed_in=0):
+            return node.nobody
+        case needs.Staff():
+            return needs.JoinQueue(walk.visit.topic or node.default_topic, node.priority)
+    assert isinstance(event, needs.QueueJoined)
+    walk.change(queueing=True, joined_at=walk.now, position=event.position)
+    return walk.enter_flow(node.while_waiting)
+
+
+def _failed(walk: Walk, node: WaitingNode, reason: str) -> Outcome:
+    if isinstance(node, model.AskPosition):
+        walk.change(position=None, wait_s=None)
+        return node.next
+    if isinstance(node, model.Queue) and node.on_fail is not None:
+        walk.note("node_failed", node=walk.visit.node, reason=reason)
+        return node.on_fail
+    return walk.error(reason)
+
+
+def _music(walk: Walk, node: model.WaitMusic) -> Outcome:
+    queue = _queue(walk)
+    joined = walk.visit.joined_at if walk.visit.joined_at is not None else walk.now
+    left_s = queue.max_wait_s - (walk.now - joined) // 1000
+    if left_s <= 0:
+        return needs.LeaveQueue(TIMEOUT)
+    return line.Music(seconds=min(node.seconds, left_s), keys="".join(node.keys))
+
+
+def _queue(walk: Walk) -> model.Queue:
+    frame = walk.visit.frames[-1]
+    queue = walk.flows.flows[frame.flow].nodes[frame.node]
+    assert isinstance(queue, model.Queue)
+    return queue
+
+
+def _left(walk: Walk, node: WaitingNode) -> Outcome:
+    reason = node.exit if isinstance(node, model.Leave) else TIMEOUT
+    queue = out_of_queue(walk)
+    return queue.timeout if reason == TIMEOUT else queue.exits[reason]
+
+
+def out_of_queue(walk: Walk) -> model.Queue:
+    """Out of the waiting flow, back at its queue node, without an entry."""
+    queue = walk.leave_flow()
+    assert isinstance(queue, model.Queue)
+    walk.change(queueing=False, joined_at=None, position=None, wait_s=None)
+    return queue
+
+
+def resumed(walk: Walk) -> Outcome:
+    """The agent was lost: say so, and wait from the beginning."""
+    queue = _queue(walk)
+    walk.change(joined_at=walk.now)
+    walk.say(queue.resumed)
+    return walk.flows.flows[queue.while_waiting].start
