@@ -66,10 +66,14 @@ class JumpClock:
         at = self.next_at()
         if at is None:
             return False
-        self._now = max(self._now, at)
+        self.set(at)
+        return True
+
+    def set(self, now: int) -> None:
+        """Go to ``now`` (never back) and wake everybody who is due by then."""
+        self._now = max(self._now, now)
         while (due := self.next_at()) is not None and due <= self._now:
             heapq.heappop(self._sleepers)[2].set_result(None)
-        return True
 
 
 class Given:
