@@ -6,6 +6,7 @@ happened since. The page sends nothing but ``{"pong": N}``.
 
 from __future__ import annotations
 
+import abc
 import asyncio
 from collections.abc import Coroutine
 from typing import Annotated, Final, Literal
@@ -106,7 +107,7 @@ async def _listen(socket: WebSocket) -> None:
             return
 
 
-class _Sender:
+class _Sender(abc.ABC):
     """Sends one page its documents."""
 
     def __init__(self, socket: WebSocket, page: Page, present: Present) -> None:
@@ -143,9 +144,9 @@ class _Sender:
                 self.page.wanted.set()
                 await asyncio.sleep(RETRY_S)
 
+    @abc.abstractmethod
     async def document(self, after: int | None) -> None:
         """Send the document; not if it is the first and the page has it (``after``) already."""
-        raise NotImplementedError
 
     async def _wanted(self) -> bool:
         try:

@@ -99,7 +99,7 @@ async def sound(
     name: Annotated[str, Path(pattern=r"^[0-9a-f]{16,64}$")], _on: SimulatorOf, deps: DepsOf
 ) -> FileResponse:
     """A prompt as the caller hears it. The name is its hash, so it never changes."""
-    path = deps.sounds(name)
+    path = await deps.sounds(name) if deps.sounds else None
     if path is None:
         raise NoSuchThing
     headers = {"Cache-Control": "public, max-age=31536000, immutable"}

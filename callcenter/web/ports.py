@@ -80,7 +80,7 @@ class Deps:
     default_device: str = "simulated"  #: what an agent answers with unless the account says
     devices: Devices | None = None
     simulator: Simulator | None = None
-    sounds: Callable[[str], Path | None] = lambda _name: None  #: sound file by hash
+    sounds: Callable[[str], Awaitable[Path | None]] | None = None  #: sound file by hash
     pages: Path | None = None  #: the folder of the built pages
     browser_ws: str | None = None  #: where browsers reach the line, for the content policy
     ready: Mapping[str, Check] = field(default_factory=dict)

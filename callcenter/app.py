@@ -1,0 +1,404 @@
+"""Assembles everything: the only place that knows every concrete class.
+
+``assemble`` opens the storage and joins the parts; ``running`` starts them in the order in which
+they need each other and stops them in the opposite one; ``serve`` adds the HTTP server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import logging
+import secrets
+import signal
+import socket
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import IO, Final
+
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from callcenter import resources
+from callcenter.calls.desk import Desk
+from callcenter.calls.errors import NotNow
+from callcenter.calls.service import Calls, Send
+from callcenter.clock import Clock, SystemClock
+from callcenter.db import Connection, Database, DatabaseAway, migrate
+from callcenter.db.facts import Sealer
+from callcenter.db.keys import Keys, unlock
+from callcenter.ivr.loader import load as load_flows
+from callcenter.line import DeviceKind, Line, LineResumed, Signal
+from callcenter.people import sign_ins
+from callcenter.people.service import People
+from callcenter.queue import service as queue
+from callcenter.queue import topics as topic_files
+from callcenter.queue.agents import AgentState
+from callcenter.queue.topics import Topic
+from callcenter.settings import Settings
+from callcenter.stats.service import restore
+from callcenter.telephony.performer import Performer
+from callcenter.telephony.recordings import Recordings
+from callcenter.telephony.simulator.line import SimulatorLine
+from callcenter.voice.sounds import Voice
+from callcenter.web import Deps, make_web
+from callcenter.web.hub import Hub
+from callcenter.web.ports import Check, Devices
+
+log = logging.getLogger(__name__)
+
+#: A background task that failed begins again after this.
+AGAIN_S: Final = 1.0
+#: Sign-ins that are over are ended this often.
+HOUSEKEEPING_S: Final = 60
+#: Requests under way when the server is told to stop may take this long.
+STOP_S: Final = 10
+#: The longest message that a page may send us by WebSocket, in bytes.
+MOST_WEBSOCKET_BYTES: Final = 1024
+#: Simulated prompts whose sound may still be asked for.
+MOST_SOUNDS: Final = 5_000
+
+
+class AlreadyRunning(Exception):
+    """Another process serves this SQLite file."""
+
+
+@dataclass
+class App:
+    """The parts, joined. ``web`` is the ASGI application."""
+
+    settings: Settings
+    clock: Clock
+    db: Database
+    keys: Keys
+    sealer: Sealer
+    people: People
+    calls: Calls
+    desk: Desk
+    performer: Performer
+    lines: dict[str, Line]
+    simulator: SimulatorLine | None
+    web: FastAPI
+    #: What runs beside the requests: name → how it is begun (again, should it fail).
+    background: dict[str, Callable[[], Awaitable[None]]]
+    resumed: set[str] = field(default_factory=set)  #: lines that have told us what exists
+    lock: IO[str] | None = None
+
+    @property
+    def hub(self) -> Hub:
+        """The open pages."""
+        hub: Hub = self.web.state.hub
+        return hub
+
+    async def emit(self, happened: Signal) -> None:
+        """Where every line brings what happened."""
+        await self.calls.handle(happened)
+        if isinstance(happened, LineResumed):
+            self.resumed.add(happened.line)
+
+    def close(self) -> None:
+        """Let go of the storage."""
+        self.people.close()
+        self.db.close_sync()
+        if self.lock is not None:
+            self.lock.close()
+
+
+def assemble(settings: Settings, *, clock: Clock | None = None, paced: bool = True) -> App:
+    """Open the storage, bring its schema up to date, and join the parts. Blocks.
+
+    Args:
+        clock: where ``now`` comes from; the machine's, unless a demo or a test jumps.
+        paced: whether simulated phones take the time that real ones take.
+
+    Raises:
+        AlreadyRunning: another process serves this SQLite file.
+        DatabaseAway, ValueError: the database can't be used.
+        db.keys.SecretError: the secret is missing, or is another database's.
+        ivr.errors.FlowErrors, TopicError: the flows are refused, with every error.
+    """
+    clock = clock or SystemClock()
+    folder = settings.flows or resources.flows()
+    topics = topic_files.load((folder / "topics.yaml").read_text(encoding="utf-8"))
+    flows = load_flows(folder, frozenset(topics))
+    lock = _lock(settings)
+    migrate.upgrade(settings.database_url)
+    db = Database(settings.database_url)
+    keys = unlock(db, settings.secret, settings.secret_file)
+    sealer = Sealer(db, keys)
+    voice = _voice(settings, folder)
+    sounds = SimulatedSounds(voice)
+    lines: dict[str, Line] = {}
+    simulator = None
+    if settings.simulator:
+        simulator = SimulatorLine(clock, paced=paced, sound=sounds.address)
+        lines[simulator.name] = simulator
+    devices = _asterisk(settings, voice, lines)
+
+    def perform(send: Send) -> None:
+        performer.post(send)
+
+    calls = Calls(
+        db,
+        keys,
+        flows=flows,
+        topics=topics,
+        clock=clock,
+        timezone=settings.time_zone.key,
+        lines=lines,
+        sealer=sealer,
+        process=secrets.token_hex(8),
+        perform=perform,
+    )
+    performer = Performer(lines, calls.performed)
+    desk = Desk(calls)
+    recordings = Recordings(
+        db, keys, clock, folder=settings.var / "recordings", lines=lines, calls=calls
+    )
+    calls.fetch = recordings.fetch
+    people = People(db, keys, clock)
+    app = App(
+        settings=settings,
+        clock=clock,
+        db=db,
+        keys=keys,
+        sealer=sealer,
+        people=people,
+        calls=calls,
+        desk=desk,
+        performer=performer,
+        lines=lines,
+        simulator=simulator,
+        web=FastAPI(),
+        background={"sealer": sealer.run, "timers": calls.run_timers},
+        lock=lock,
+    )
+    app.web = make_web(_deps(app, topics, devices, sounds))
+    app.background["housekeeping"] = partial(housekeeping, app)
+    return app
+
+
+def _deps(
+    app: App, topics: dict[str, Topic], devices: Devices | None, sounds: SimulatedSounds
+) -> Deps:
+    settings = app.settings
+    browser = any(line.capabilities.browser for line in app.lines.values())
+    try:
+        pages: Path | None = resources.pages()
+    except resources.ResourceMissing as missing:
+        log.warning("%s", missing)
+        pages = None
+    return Deps(
+        db=app.db,
+        keys=app.keys,
+        clock=app.clock,
+        people=app.people,
+        calls=app.calls,
+        desk=app.desk,
+        time_zone=settings.time_zone,
+        restore=lambda: app.db.read(
+            lambda conn: restore(conn, settings.time_zone, app.clock.now())
+        ),
+        subscribe=app.sealer.subscribe,
+        nudge=app.sealer.nudge,
+        base_url=settings.base_url,
+        any_host=settings.public_base_url is None,
+        default_device=(DeviceKind.BROWSER if browser else DeviceKind.SIMULATED).value,
+        devices=devices,
+        simulator=app.simulator,
+        sounds=sounds.file,
+        pages=pages,
+        browser_ws=settings.browser_ws_url,
+        ready=_checks(app),
+    )
+
+
+def _voice(settings: Settings, folder: Path) -> Voice:
+    return Voice(
+        settings.asterisk_sounds,
+        voices={"id": settings.voice_id, "en": settings.voice_en},
+        rate=settings.voice_rate,
+        audio=folder / "audio",
+    )
+
+
+def _asterisk(settings: Settings, voice: Voice, lines: dict[str, Line]) -> Devices | None:
+    """The Asterisk line, where its address is set, and its softphone accounts."""
+    if settings.asterisk_ari_url is None:
+        return None
+    raise NotImplementedError("the Asterisk line is not joined yet")
+
+
+# --- running ------------------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def running(app: App) -> AsyncIterator[App]:
+    """Everything is at work inside this, except the HTTP server."""
+    tasks: list[asyncio.Task[None]] = []
+    try:
+        await app.sealer.start()
+        await app.calls.start()
+        for name, begin in app.background.items():
+            tasks.append(asyncio.create_task(_keep(name, begin), name=name))
+        for line in app.lines.values():
+            await line.start(app.emit)
+        yield app
+    finally:
+        for line in app.lines.values():
+            await line.stop()
+        await app.performer.stop()
+        for task in reversed(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(app.close)
+
+
+async def _keep(name: str, begin: Callable[[], Awaitable[None]]) -> None:
+    """Run it for ever: what fails is logged and begun again."""
+    while True:
+        try:
+            await begin()
+        except DatabaseAway as away:
+            log.warning("%s waits for the database: %s", name, away)
+        except Exception:
+            log.exception("%s failed and begins again", name)
+        await asyncio.sleep(AGAIN_S)
+
+
+async def housekeeping(app: App) -> None:
+    """End sign-ins that are over; agents who have none left are not here any more."""
+    while True:
+        ended = await app.people.end_expired()
+        app.hub.end(one.sign_in for one in ended)
+        for agent in await app.db.read(_agents_without_sign_in):
+            with contextlib.suppress(NotNow):  # in a call: next time
+                await app.desk.sign_off(agent)
+                await app.web.state.phones.close(agent)
+        await asyncio.sleep(HOUSEKEEPING_S)
+
+
+def _agents_without_sign_in(conn: Connection) -> list[str]:
+    return [
+        agent.id
+        for agent in queue.all_agents(conn)
+        if agent.state is not AgentState.OFFLINE and not sign_ins.has_any(conn, agent.id)
+    ]
+
+
+def _checks(app: App) -> dict[str, Check]:
+    """What ``/readyz`` looks at."""
+
+    async def database() -> None:
+        await app.db.read(lambda conn: conn.execute(text("SELECT 1")).scalar_one())
+
+    async def schema() -> None:
+        if await app.db.read(migrate.current) != migrate.head():
+            raise RuntimeError("the schema is not this program's")
+
+    async def background() -> None:
+        alive = {task.get_name() for task in asyncio.all_tasks()}
+        if missing := app.background.keys() - alive:
+            raise RuntimeError(f"not running: {', '.join(sorted(missing))}")
+
+    def line(name: str) -> Check:
+        async def check() -> None:
+            if name not in app.resumed:
+                raise ConnectionError(f"{name} is away")
+
+        return check
+
+    lines = {f"line_{name}": line(name) for name in app.lines}
+    return {"database": database, "schema": schema, "background": background, **lines}
+
+
+def _lock(settings: Settings) -> IO[str] | None:
+    """Hold an SQLite file for this process: two writers would see each other's timers."""
+    url = settings.database_url
+    if not url.startswith("sqlite:///"):
+        return None
+    path = Path(url.removeprefix("sqlite:///"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    held = path.with_name(path.name + ".lock").open("a", encoding="ascii")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        held.close()
+        raise AlreadyRunning(f"another process serves {path}") from error
+    return held
+
+
+class SimulatedSounds:
+    """Prompts as sound for the simulated phone: made when they are said, fetched by address."""
+
+    def __init__(self, voice: Voice) -> None:
+        self._voice = voice
+        self._making: OrderedDict[str, asyncio.Task[Path | None]] = OrderedDict()
+
+    def address(self, words: str, language: str) -> str | None:
+        """Where the page finds ``words`` spoken; None where nothing here can speak."""
+        if self._voice.lacking:
+            return None
+        name = hashlib.sha256(f"{language}\0{words}".encode()).hexdigest()[:32]
+        if name not in self._making:
+            self._making[name] = asyncio.create_task(self._make(words, language))
+            while len(self._making) > MOST_SOUNDS:
+                self._making.popitem(last=False)[1].cancel()
+        return f"/simulator/sounds/{name}.wav"
+
+    async def file(self, name: str) -> Path | None:
+        """The sound behind an address, as soon as it is made."""
+        task = self._making.get(name)
+        return None if task is None else await asyncio.shield(task)
+
+    async def _make(self, words: str, language: str) -> Path | None:
+        sound = await self._voice.say(words, language)
+        return None if sound is None else sound.stem.with_name(sound.stem.name + ".wav")
+
+
+# --- the server -----------------------------------------------------------------------------------
+
+
+class _Server(uvicorn.Server):
+    """Stops when told to, and leaves what comes after that to us."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Ours are set by :func:`serve`: uvicorn would end the process before we have stopped."""
+        yield
+
+
+async def serve(app: App, started: Callable[[str], None] = lambda _address: None) -> None:
+    """Serve until SIGTERM or SIGINT. ``started`` is told the address when requests are taken.
+
+    Raises:
+        OSError: the address can't be listened on.
+    """
+    settings = app.settings
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.create_server((settings.host, settings.port), family=family, backlog=512)
+    config = uvicorn.Config(
+        app.web,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=True,
+        ws_max_size=MOST_WEBSOCKET_BYTES,
+        timeout_graceful_shutdown=STOP_S,
+    )
+    server = _Server(config)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.handle_exit, number, None)
+    with listening:
+        async with running(app):
+            started(settings.base_url)
+            await server.serve(sockets=[listening])
+    if not server.started:
+        raise RuntimeError("the web did not start; the log says why")
