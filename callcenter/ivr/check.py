@@ -13,7 +13,7 @@ from callcenter.ivr.errors import FlowError
 from callcenter.ivr.files import Files, FlowFile, PromptFile
 from callcenter.ivr.flowcheck import Checked, FlowCheck, fits, near
 from callcenter.ivr.names import Known, builtin, declared
-from callcenter.ivr.prompts import Read, Slot
+from callcenter.ivr.prompts import BadPrompt, Prompt, Read, Slot, parse_text
 from callcenter.ivr.source import Document, Path
 from callcenter.ivr.visit import FRAMES
 
@@ -46,6 +46,15 @@ def _check_topics(files: Files, topics: frozenset[str] | None, checked: Checked)
         missing = ", ".join(sorted(files.prompts.keys() - topic.label.keys()))
         if missing:
             checked.errors.append(document.error((*at, "label"), f"no label in {missing}"))
+        for language, label in topic.label.items():
+            try:
+                plain = Prompt(parse_text(label)).plain()
+            except BadPrompt as bad:
+                checked.errors.append(document.error((*at, "label", language), str(bad)))
+            else:
+                if plain is None:
+                    message = "a label is spoken: it can't hold slots"
+                    checked.errors.append(document.error((*at, "label", language), message))
     if files.topics_whole:
         checked.errors += [
             document.error(("topics",), f"the topic '{code}' is missing")

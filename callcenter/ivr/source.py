@@ -141,7 +141,7 @@ class _Reader:
             self._put(self._value(event, line), line)
             return
         level = self.levels[-1]
-        if event.style is None and self._tag(event.value) != _STR:
+        if not event.style and self._tag(event.value) != _STR:
             self._refuse(line, f'put the key in quotes: "{event.value}"')
         assert isinstance(level.into, dict)
         level.key = event.value
@@ -181,7 +181,7 @@ class _Reader:
 
     def _value(self, event: yaml.ScalarEvent, line: int) -> Data:
         plain: str = event.value
-        if event.style is not None or self._tag(plain) == _STR:
+        if event.style or self._tag(plain) == _STR:
             return plain
         if plain in ("", "null"):
             return None

@@ -36,6 +36,11 @@ def _minutes(seconds: int | None) -> int | None:
     return None if seconds is None else max(1, -(-seconds // 60))
 
 
+def _inside(label: str) -> str:
+    """A label as it stands inside a sentence: ``Upah`` with a small letter, ``PHK`` as it is."""
+    return label[0].lower() + label[1:] if label[1:2].islower() else label
+
+
 #: Variables that every flow has.
 BUILTINS: Mapping[str, Callable[[Visit], Value]] = {
     "topic": lambda visit: visit.topic,
@@ -131,8 +136,8 @@ class Walk:
 
     def words(self, language: str, name: str, value: str) -> str:
         """An enum's own words."""
-        if name == "topic":
-            return self.flows.topics[value].label[language]
+        if name == "topic" and value in self.flows.topics:
+            return _inside(self.flows.topics[value].label[language])
         prompts = self.flows.prompts[language]
         prompt = prompts.get(f"{name}.{value.lower()}") or prompts.get(f"{name}.other")
         return (prompt.plain() if prompt else None) or READERS[language].missing
