@@ -197,6 +197,9 @@ class Ari:
                 wait_s = FIRST_WAIT_S  # it was good for a while
             except (aiohttp.ClientError, AriAway, AriRefused, TimeoutError, OSError) as error:
                 log.warning("ari_away", why=type(error).__name__, detail=str(error)[:200])
+            except Exception:
+                # on_up failed (the database is away): without us callers hear the apology.
+                log.exception("ari_not_resumed")
             if self.up:
                 self.up = False
                 self._on_down()

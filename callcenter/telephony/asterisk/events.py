@@ -38,7 +38,7 @@ class Dialplan(msgspec.Struct, frozen=True):
 
 
 class Channel(msgspec.Struct, frozen=True):
-    """A phone in a call. ``state``: ``Down``, ``Ring`` (it calls), ``Ringing``, ``Up``, ``Busy``."""
+    """A phone in a call. ``state``: ``Down``, ``Ring`` (it calls), ``Ringing``, ``Up``, ..."""
 
     id: str
     name: str = ""
@@ -54,6 +54,7 @@ class Channel(msgspec.Struct, frozen=True):
 
 class Playback(msgspec.Struct, frozen=True):
     id: str
+    target_uri: str = ""  #: ``channel:ID``
     state: str = ""  #: ``done`` or ``failed`` when finished
 
 

@@ -175,12 +175,12 @@ class Player:
         if self.place.talking and self.place.room == there.room:
             # Already in that room: after a restart of ours people must not be interrupted.
             return actions + self._wait(now)
-        if self.place != ALONE and self.place != there:
+        if self.place not in (ALONE, there) and (media.files or there == ALONE):
             actions += self._move(ALONE, turn.rev)
         if isinstance(turn.wait, Recording | Music | Room | Gone):
             self._ahead = ""  # meant for a menu that will not come
         if self._ahead and isinstance(turn.wait, Keys) and turn.wait.barge_in:
-            return actions + self._from_ahead(turn.wait, media, now)
+            return actions + self._from_ahead(turn.wait, now)
         if self._ahead and isinstance(turn.wait, PromptsEnd) and turn.wait.barge_in:
             return actions + self._wait(now)
         return actions + self._say(media, now)
@@ -210,12 +210,6 @@ class Player:
             return []  # one that we stopped, or of an earlier life
         self._playback = None
         return self._wait(now)
-
-    def recording_began(self, name: str) -> list[Action]:
-        """It was running before we came: from now on it is ours (after a restart)."""
-        if isinstance(self.turn, Turn) and self._keeps(self.turn, name):
-            self._recordings[name] = self.rev
-        return []
 
     def recorded(self, name: str, seconds: int) -> list[Action]:
         """Recording ``name`` is stored; ``seconds`` 0: nothing was said."""
@@ -323,7 +317,7 @@ class Player:
             return self._answer(DigitsEntered(self.leg, self.rev, self.typed))
         return self._answer(Silence(self.leg, self.rev))
 
-    def _from_ahead(self, wait: Keys, media: Media, now: int) -> list[Action]:
+    def _from_ahead(self, wait: Keys, now: int) -> list[Action]:
         """Use what was typed ahead; a menu that it answers is not even said."""
         actions: list[Action] = []
         while self._ahead and self._phase is not _Phase.DONE:

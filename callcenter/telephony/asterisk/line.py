@@ -1,0 +1,484 @@
+"""The Asterisk line: ARI's words become Signals, Turns and Commands become requests.
+
+A citizen's leg is named by Asterisk (its channel id), an agent's by us. Each leg is a
+:class:`~callcenter.telephony.asterisk.leg.Leg`; here is what concerns all of them: who gets which
+event, ringing and ending, the guard, what to do after a reconnect, and the messages that the
+dialplan took while we were away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+
+import msgspec
+import structlog
+
+from callcenter.line import (
+    CallArrived,
+    Capabilities,
+    Cause,
+    Command,
+    DeviceChanged,
+    DropRecording,
+    Emit,
+    EndLeg,
+    EndRoom,
+    LegAnswered,
+    LegGone,
+    LegReturned,
+    LegRinging,
+    LineResumed,
+    LiveLeg,
+    MessageLeft,
+    Pause,
+    Play,
+    Recording,
+    Refused,
+    RingLeg,
+    Say,
+    Signal,
+    Turn,
+)
+from callcenter.telephony.asterisk.ari import Access, Ari, AriAway, AriRefused, segment
+from callcenter.telephony.asterisk.causes import cause_of
+from callcenter.telephony.asterisk.devices import LOOK_EVERY_S, Devices
+from callcenter.telephony.asterisk.events import Channel, Event, StoredRecording
+from callcenter.telephony.asterisk.leg import GONE_STATUS, Leg, wav_seconds
+from callcenter.telephony.asterisk.resync import Found, Survey, messages_of, survey
+from callcenter.telephony.asterisk.turns import Media
+from callcenter.telephony.asterisk.words import called_number, caller_number
+from callcenter.voice import Sound, Voice
+
+log = structlog.get_logger(__name__)
+
+#: Seconds after which the dialplan takes a caller from us unless we say that we are well; we say
+#: so three times as often.
+GUARD_S = 30
+MESSAGES_EVERY_S = 30.0
+#: What agents' telephones may begin with unless the operator says otherwise: Indonesia.
+PREFIXES = ("+62", "0")
+
+
+class Counts(msgspec.Struct):
+    """For the metrics page."""
+
+    missing_sounds: int = 0
+    resyncs: int = 0
+    failed_signals: int = 0
+    refused_rings: int = 0
+
+
+class AsteriskLine:
+    """One Asterisk as a :class:`callcenter.line.Line`. ``devices`` is for signing agents in."""
+
+    name = "asterisk"
+
+    def __init__(
+        self,
+        access: Access,
+        voice: Voice,
+        *,
+        ws: str,
+        trunk: str | None = None,
+        guard_s: int = GUARD_S,
+        prefixes: tuple[str, ...] = PREFIXES,
+    ) -> None:
+        self.capabilities = Capabilities(
+            type_ahead=True,
+            measured_ring=True,
+            two_timeouts=True,
+            whisper=False,
+            browser=True,
+            sip=True,
+            phone=trunk is not None,
+            survives_us=True,
+        )
+        self.counts = Counts()
+        self.guard_s = guard_s
+        self.music = f"{access.app}-music"
+        self.ari = Ari(
+            access, on_event=self._event, on_up=self._connected, on_down=self._disconnected
+        )
+        self.devices = Devices(
+            self.ari, ws=ws, trunk=trunk, prefixes=prefixes, changed=self._device_changed
+        )
+        self._access = access
+        self._voice = voice
+        self._emit: Emit | None = None
+        self._legs: dict[str, Leg] = {}
+        self._rooms: set[str] = set()
+        self._startup_time: str | None = None
+        self._told_messages: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # --- The line -----------------------------------------------------------------------------
+
+    async def start(self, emit: Emit) -> None:
+        """Begin to connect; returns at once. :class:`LineResumed` follows each connect."""
+        self._emit = emit
+        await self.ari.start()
+        self._spawn(self._keep_guards())
+        self._spawn(self._look_for_messages())
+        self._spawn(self._look_at_devices())
+
+    async def stop(self) -> None:
+        """Let go. Calls stay up in Asterisk, callers in the dialplan's care."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for leg in list(self._legs.values()):
+            await leg.stop()
+        await self.ari.stop()
+
+    async def perform(self, turn: Turn) -> None:
+        """Do ``turn`` if it is newer than what the leg does. Nothing for a leg that is gone."""
+        leg = self._legs.get(turn.leg)
+        if leg is not None:
+            await leg.perform(turn)
+
+    async def do(self, command: Command) -> None:
+        """Carry ``command`` out, or emit :class:`Refused`."""
+        try:
+            match command:
+                case RingLeg():
+                    await self._ring(command)
+                case EndLeg():
+                    await self._end_leg(command.leg)
+                case EndRoom():
+                    await self._end_room(command.room)
+                case DropRecording():
+                    await self._ask_end(f"/recordings/stored/{segment(command.name)}")
+        except AriAway as error:
+            # A state is compared again after the reconnect; a ring is never asked twice.
+            log.warning("asterisk_not_asked", command=type(command).__name__, why=str(error))
+        except AriRefused as error:
+            log.warning("asterisk_refused", command=type(command).__name__, why=str(error))
+
+    async def fetch_recording(self, name: str) -> bytes:
+        """The recording as a WAV file.
+
+        Raises:
+            LookupError: Asterisk does not know it.
+            ConnectionError: Asterisk is away; ask again.
+        """
+        try:
+            return await self.ari.fetch(f"/recordings/stored/{segment(name)}/file")
+        except AriRefused as error:
+            raise LookupError(name) from error
+
+    # --- What legs need -----------------------------------------------------------------------
+
+    async def emit(self, signal: Signal) -> None:
+        """Hand ``signal`` over; returns when it is committed."""
+        assert self._emit is not None
+        try:
+            await self._emit(signal)
+        except Exception:
+            self.counts.failed_signals += 1
+            raise
+
+    async def media(self, turn: Turn) -> Media:
+        """The steps of ``turn`` as files that exist: a missing one alone would end a playback in a
+        millisecond, and is skipped here."""
+        made = await asyncio.gather(*(self._sound(step) for step in turn.steps))
+        sounds = [sound for sound in made if sound is not None]
+        self.counts.missing_sounds += len(made) - len(sounds)
+        if isinstance(turn.wait, Recording) and turn.wait.beep:
+            beep = await self._voice.beep()
+            sounds += [beep] if beep else []
+        return Media(
+            tuple(str(sound.stem.absolute()) for sound in sounds), sum(s.ms for s in sounds)
+        )
+
+    async def _sound(self, step: Say | Play | Pause) -> Sound | None:
+        match step:
+            case Say():
+                return await self._voice.say(step.text, step.language)
+            case Play():
+                return await self._voice.play(step.audio, step.text, step.language)
+            case Pause():
+                return await self._voice.pause(step.ms)
+
+    async def open_room(self, room: str) -> None:
+        """Make the bridge ``room`` unless it is there."""
+        if room in self._rooms or room == self.music:
+            return
+        await self._make_bridge(room, "mixing")
+        self._rooms.add(room)
+
+    async def _make_bridge(self, bridge: str, kind: str) -> None:
+        try:
+            await self.ari.post(f"/bridges/{segment(bridge)}", type=kind, name=self._access.app)
+        except AriRefused as error:
+            if error.status != 409:  # it is there
+                raise
+
+    # --- Commands -----------------------------------------------------------------------------
+
+    async def _ring(self, command: RingLeg) -> None:
+        """Create and dial. Never originate: with our process gone an agent who answers that is
+        hung up, while a created leg stays and is taken over."""
+        dialled = self.devices.dial_string(command.device)
+        if command.leg in self._legs:
+            return
+        leg = Leg(self, command.leg, inbound=False)
+        self._legs[command.leg] = leg
+        try:
+            if dialled is None:
+                raise AriRefused(400, f"no {command.device.kind} may be rung there")
+            await self.ari.post(
+                "/channels/create",
+                # The agent's page finds the call that belongs to its offer by this header.
+                {"variables": {"PJSIP_HEADER(add,X-Leg)": command.leg}},
+                endpoint=dialled,
+                app=self._access.app,
+                channelId=command.leg,
+            )
+            await self.ari.post(f"/channels/{segment(command.leg)}/dial", timeout=command.most_s)
+        except AriRefused as error:
+            if leg.gone:
+                return  # it failed at once, and said why by itself
+            self.counts.refused_rings += 1
+            log.warning("ring_refused", leg=command.leg, why=str(error))
+            leg.gone = True
+            self._legs.pop(command.leg, None)
+            leg.tell(Refused(command.leg, Cause.UNREACHABLE))
+            await self._ask_end(f"/channels/{segment(command.leg)}")
+        except AriAway as error:
+            if error.sent:
+                raise  # nobody knows whether it rings: a reconnect or the offer's timer will tell
+            self._legs.pop(command.leg, None)
+            leg.tell(Refused(command.leg, Cause.UNREACHABLE))
+
+    async def _end_leg(self, name: str) -> None:
+        leg = self._legs.get(name)
+        if leg is not None:
+            await leg.hang_up()
+        else:
+            await self._ask_end(f"/channels/{segment(name)}")
+
+    async def _end_room(self, room: str) -> None:
+        self._rooms.discard(room)
+        await self._ask_end(f"/bridges/{segment(room)}")
+        for leg in self._legs.values():
+            if leg.bridge == room:
+                leg.room_is_gone()
+
+    async def _ask_end(self, path: str) -> None:
+        """Ask for the end of something, which may have ended by itself."""
+        try:
+            await self.ari.delete(path)
+        except AriRefused as error:
+            if error.status != GONE_STATUS:
+                raise
+
+    # --- Events -------------------------------------------------------------------------------
+
+    def _event(self, event: Event) -> None:
+        match event.type:
+            case "StasisStart" if event.channel is not None:
+                self._started(event.channel)
+            case "PlaybackFinished" if event.playback is not None:
+                if leg := self._target(event.playback.target_uri):
+                    leg.played(event.playback.id)
+            case "RecordingFinished" | "RecordingFailed" if event.recording is not None:
+                if leg := self._target(event.recording.target_uri):
+                    if event.type == "RecordingFinished":
+                        leg.recorded(event.recording)
+                    else:
+                        leg.recording_failed(event.recording.name)
+            case "Dial" if event.peer is not None:
+                if leg := self._legs.get(event.peer.id):
+                    self._rings(leg, event.dialstatus == "RINGING", event.dialstatus == "ANSWER")
+            case _ if event.channel is not None:
+                if leg := self._legs.get(event.channel.id):
+                    self._of_leg(leg, event, event.channel)
+            case _:
+                if self.devices.hear(event):
+                    self._spawn(self.devices.look())
+
+    def _of_leg(self, leg: Leg, event: Event, channel: Channel) -> None:
+        match event.type:
+            case "ChannelDtmfReceived":
+                leg.key(event.digit)
+            case "ChannelStateChange":
+                self._rings(leg, channel.state == "Ringing", channel.up)
+            case "ChannelHangupRequest":
+                if leg.hanging_up is None:
+                    leg.hanging_up = (event.cause, event.tech_cause)
+            case "ChannelDestroyed":
+                self._gone(leg, event.cause, event.tech_cause)
+            case "StasisEnd":
+                self._left(leg)
+
+    def _target(self, uri: str) -> Leg | None:
+        return self._legs.get(uri.removeprefix("channel:"))
+
+    def _started(self, channel: Channel) -> None:
+        """A channel came under our control."""
+        leg = self._legs.get(channel.id)
+        to = called_number(channel.channelvars.get("CC_TO", ""))
+        if leg is None:
+            leg = Leg(
+                self,
+                channel.id,
+                inbound=bool(to),
+                to=to,
+                caller=caller_number(channel.caller.number),
+                up=channel.up,
+            )
+            self._legs[channel.id] = leg
+        elif leg.inbound:
+            leg.leave()
+            leg.take_over(None, frozenset())
+        if not leg.inbound:
+            return
+        if leg.arrived:
+            leg.tell(LegReturned(leg.id))
+        else:
+            arrived = CallArrived(leg.id, self.name, leg.to, leg.caller)
+            leg.tell(arrived, then=lambda: setattr(leg, "arrived", True))
+
+    def _rings(self, leg: Leg, ringing: bool, answered: bool) -> None:
+        """An agent's phone rings, or was answered. Both are told once, whoever says it first."""
+        if leg.inbound or leg.up:
+            return
+        if ringing and not leg.rang:
+            leg.rang = True
+            leg.tell(LegRinging(leg.id))
+        if answered:
+            leg.up = True
+            leg.tell(LegAnswered(leg.id))
+
+    def _left(self, leg: Leg) -> None:
+        """A channel left our control. A citizen's that nobody hung up was taken by the dialplan
+        because we were hung; it is given back, or leaves a message."""
+        if leg.hanging_up is not None or leg.ended:
+            if leg.inbound:  # nothing more is told about it
+                self._gone(leg, *(leg.hanging_up or (None, None)))
+        elif leg.inbound:
+            leg.away = True
+            leg.guarded = False
+            leg.leave()
+
+    def _gone(self, leg: Leg, cause: int | None, sip: int | None, why: Cause | None = None) -> None:
+        if leg.gone:
+            return
+        leg.gone = True
+        leg.leave()
+        self._legs.pop(leg.id, None)
+        known = cause_of(cause, sip, answered=leg.up, rang=leg.rang, ended=leg.ended)
+        leg.tell(LegGone(leg.id, why or known))
+
+    # --- Connecting ---------------------------------------------------------------------------
+
+    async def _connected(self) -> None:
+        """Compare with what exists, before anything that happens next is heard."""
+        self.counts.resyncs += 1
+        await self._make_bridge(self.music, "holding")
+        found = await survey(self.ari, self._access.app, self.music)
+        restarted = self._startup_time not in (None, found.startup_time)
+        self._startup_time = found.startup_time
+        self._told_messages.clear()
+        self._rooms = set(found.rooms)
+        self._compare(found, restarted)
+        if restarted:
+            await self.devices.push_again()
+        legs = tuple(_live(leg) for leg in found.legs)
+        await self.emit(LineResumed(self.name, legs, tuple(sorted(found.rooms))))
+        self._spawn(self.devices.look())
+        self._spawn(self._tell_messages())
+
+    def _compare(self, found: Survey, restarted: bool) -> None:
+        there = {leg.leg: leg for leg in found.legs}
+        for leg in list(self._legs.values()):
+            if leg.id not in there:
+                self._gone(leg, None, None, Cause.RESTARTED if restarted else Cause.LOST)
+        for seen in there.values():
+            leg = self._legs.get(seen.leg) or Leg(
+                self, seen.leg, inbound=seen.inbound, to=seen.to, caller=seen.caller
+            )
+            leg.take_over(seen.bridge, found.rooms)
+            leg.up, leg.away, leg.arrived = seen.up, seen.away, True
+            self._legs[seen.leg] = leg
+
+    def _disconnected(self) -> None:
+        """Asterisk keeps the calls; what we remember counts only after the next comparison."""
+        for leg in self._legs.values():
+            leg.leave()
+
+    # --- Beside the calls ---------------------------------------------------------------------
+
+    async def _keep_guards(self) -> None:
+        """Say that we are well, for each caller who hears only us; look after those in the net."""
+        while True:
+            await asyncio.sleep(self.guard_s / 3)
+            if not self.ari.up:
+                continue
+            for leg in list(self._legs.values()):
+                try:
+                    if leg.away:
+                        await self._look_after(leg)
+                    elif leg.guarded and leg.looked_after and not leg.gone:
+                        await leg.guard(on=True)
+                except (AriRefused, AriAway):
+                    continue  # it is going, or the connection is
+
+    async def _look_after(self, leg: Leg) -> None:
+        """Does the dialplan still mean to give ``leg`` back?"""
+        try:
+            channel = await self.ari.get(f"/channels/{segment(leg.id)}", Channel)
+        except AriRefused as error:
+            if error.status == GONE_STATUS and leg.away:
+                self._gone(leg, None, None, Cause.HUNG_UP)
+            return
+        if channel.channelvars.get("CC_NET") == "message" and leg.away:
+            self._gone(leg, None, None, Cause.FAILED)
+
+    async def _look_for_messages(self) -> None:
+        while True:
+            await asyncio.sleep(MESSAGES_EVERY_S)
+            await self._tell_messages()
+
+    async def _tell_messages(self) -> None:
+        """Report each message that the dialplan took; once, until we are connected anew."""
+        if not self.ari.up:
+            return
+        try:
+            stored = await self.ari.get("/recordings/stored", list[StoredRecording])
+            channels = await self.ari.get("/channels", list[Channel])
+            for name, at in messages_of(stored, channels):
+                if name not in self._told_messages:
+                    seconds = wav_seconds(await self.fetch_recording(name))
+                    await self.emit(MessageLeft(self.name, name, seconds, at))
+                    self._told_messages.add(name)
+        except (AriRefused, ConnectionError, LookupError) as error:
+            log.warning("messages_not_read", why=str(error))
+
+    async def _look_at_devices(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            if self.ari.up:
+                await self.devices.look()
+            else:
+                self.devices.all_down()
+
+    def _device_changed(self, agent: str, up: bool) -> None:
+        self._spawn(self.emit(DeviceChanged(agent, up)))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(_logged(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _logged(work: Coroutine[None, None, None]) -> None:
+    try:
+        await work
+    except Exception:
+        log.exception("asterisk_task_failed")
+
+
+def _live(found: Found) -> LiveLeg:
+    return LiveLeg(found.leg, found.up, found.inbound, found.to, found.caller)
