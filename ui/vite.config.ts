@@ -1,5 +1,5 @@
 import { defineConfig } from "vitest/config";
-import { mockApi } from "./mock/plugin";
+import { mockApi } from "./mock/plugin.ts";
 
 // The pages are one bundle; JsSIP (softphone) and uPlot (chart) are loaded when a page needs them.
 export default defineConfig({

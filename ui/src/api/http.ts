@@ -14,6 +14,11 @@ export class ApiError extends Error {
   ) {
     super(message);
   }
+
+  /** Asking again may help: the server was in trouble, or somebody must sign in first. */
+  get passing(): boolean {
+    return this.status >= 500 || this.status === 401 || this.status === 429;
+  }
 }
 
 /** No answer: the network, or the server, is away. Asking again may help. */

@@ -194,7 +194,7 @@ export class Autosave<F extends string, D extends Stored<F>> {
       this.#merge(current, this.#base);
       return;
     }
-    const retry = error instanceof Unreachable || (error instanceof ApiError && error.status >= 500);
+    const retry = error instanceof Unreachable || (error instanceof ApiError && error.passing);
     this.#state.value = { kind: "failed", error, retry };
     if (!retry || this.#stopped) return;
     this.#after(wait(BACKOFF, this.#tries));

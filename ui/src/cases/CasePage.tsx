@@ -1,0 +1,156 @@
+/** One case: what happened, which calls there were, and all that was done. */
+import { useEffect, useState } from "preact/hooks";
+import { ApiError, get } from "../api/http";
+import type { CaseCall, CaseEvent, CaseView, Topic } from "../api/types";
+import { dayAndTime, explain, label, word, words } from "../i18n";
+import { caseNumber, duration } from "../lib/format";
+
+export function CasePageView({ number }: { number: string }) {
+  const { cases: t } = words.value;
+  const [found, setFound] = useState<CaseView | null>(null);
+  const [problem, setProblem] = useState<unknown>(null);
+  const [topics, setTopics] = useState<Topic[]>([]);
+  useEffect(() => {
+    get<CaseView>(`/api/cases/${number}`).then(setFound, setProblem);
+    get<Topic[]>("/api/topics").then(setTopics, () => setTopics([]));
+  }, [number]);
+  useEffect(() => {
+    document.title = `${caseNumber(number)} – ${t.title}`;
+  });
+  return (
+    <div class="case-page">
+      <p class="back">
+        <a href="/cases">← {t.back}</a>
+      </p>
+      {problem !== null && (
+        <p class="problem" role="alert">
+          {problem instanceof ApiError && problem.status === 404 ? t.notFound : explain(problem)}
+        </p>
+      )}
+      {found && <Found found={found} topics={topics} />}
+    </div>
+  );
+}
+
+function Found({ found, topics }: { found: CaseView; topics: Topic[] }) {
+  const { cases: t, form } = words.value;
+  const topic = topics.find((each) => each.code === found.topic);
+  const topicText = topic ? label(topic.label) : found.topic || "–";
+  return (
+    <>
+      <div class="page-head">
+        <h1 class="digits">{caseNumber(found.number)}</h1>
+        <span class={`status ${found.status}`}>{word(t.statuses, found.status)}</span>
+        <span>{topicText}</span>
+      </div>
+      <p class="notice-line">{t.notice}</p>
+      <div class="case-grid">
+        <section class="panel">
+          <h2>{t.narrative}</h2>
+          <p class="narrative">{found.narrative || t.noNarrative}</p>
+          <dl class="facts">
+            <dt>{t.reporter}</dt>
+            <dd>{found.reporter_name || t.anonymous}</dd>
+            <dt>{form.employer}</dt>
+            <dd>{found.employer || t.unknown}</dd>
+            <dt>{t.custodian}</dt>
+            <dd>{found.custodian ?? t.nobody}</dd>
+            <dt>{t.opened}</dt>
+            <dd>{dayAndTime(found.opened_at)}</dd>
+            <dt>{t.updated}</dt>
+            <dd>{dayAndTime(found.updated_at)}</dd>
+          </dl>
+        </section>
+        <section class="panel">
+          <h2>{t.calls}</h2>
+          <ul class="events narrow">
+            {found.calls.map((call) => (
+              <CallLine key={call.id} call={call} />
+            ))}
+          </ul>
+          {found.recordings.length > 0 && (
+            <>
+              <h2>{t.recordings}</h2>
+              <ul class="events narrow">
+                {found.recordings.map((recording) => (
+                  <li key={recording.name}>
+                    <time>{dayAndTime(recording.at)}</time>
+                    <span>{t.recording(duration(recording.seconds * 1000))}</span>
+                  </li>
+                ))}
+              </ul>
+            </>
+          )}
+        </section>
+        <section class="panel timeline">
+          <h2>{t.timeline}</h2>
+          <ol class="events">
+            {[...found.timeline]
+              .sort((a, b) => b.at - a.at)
+              .map((event, i) => (
+                <EventLine key={`${event.at}-${event.kind}-${i}`} event={event} topics={topics} />
+              ))}
+          </ol>
+        </section>
+      </div>
+    </>
+  );
+}
+
+function CallLine({ call }: { call: CaseCall }) {
+  const t = words.value.cases;
+  const parts = [
+    word(t.lines, call.line),
+    call.lasted_s === null ? t.ongoing : `${t.lasted} ${duration(call.lasted_s * 1000)}`,
+    call.agent ?? "",
+  ];
+  return (
+    <li>
+      <time>{dayAndTime(call.at)}</time>
+      <span>{word(t.callRoles, call.role)}</span>
+      <span class="quiet-text">{parts.filter((part) => part !== "").join(" · ")}</span>
+    </li>
+  );
+}
+
+function EventLine({ event, topics }: { event: CaseEvent; topics: Topic[] }) {
+  const t = words.value.cases;
+  const details = Object.entries(event.data)
+    .filter(([name]) => name !== "version")
+    .map(([name, value]) => `${word(t.dataNames, name)}: ${detail(name, String(value), topics)}`);
+  return (
+    <li>
+      <time>{dayAndTime(event.at)}</time>
+      <span>
+        {word(t.events, event.kind)}{" "}
+        {event.by !== null && (
+          <span class="quiet-text">
+            {t.by} {event.by}
+          </span>
+        )}
+      </span>
+      <span class="quiet-text">{details.join(" · ")}</span>
+    </li>
+  );
+}
+
+/** Codes in words, where we have them. */
+function detail(name: string, value: string, topics: Topic[]): string {
+  const { cases: t, form } = words.value;
+  if (name === "topic") {
+    const topic = topics.find((each) => each.code === value);
+    return topic ? label(topic.label) : value;
+  }
+  if (name === "seconds") return duration(Number(value) * 1000);
+  if (name !== "fields") return word(t.callRoles, value);
+  const fields: Record<string, string> = {
+    topic: form.topic,
+    reporter_name: form.reporter,
+    employer: form.employer,
+    narrative: form.narrative,
+  };
+  return value
+    .split(/[,\s]+/)
+    .map((field) => word(fields, field))
+    .join(", ");
+}

@@ -1,0 +1,153 @@
+/** The right of the console: the complaint, written while talking and saved as it is typed. */
+import { useEffect, useRef } from "preact/hooks";
+import type { Topic } from "../api/types";
+import { explain, label, timeOfDay, word, words } from "../i18n";
+import type { SaveState } from "../lib/autosave";
+import { caseNumber, pin } from "../lib/format";
+import type { CaseAutosave, CaseField, ConsoleStore } from "./store";
+
+interface Props {
+  store: ConsoleStore;
+  topics: Topic[];
+}
+
+export function CasePanel({ store, topics }: Props) {
+  const t = words.value.console;
+  const writing = store.writing.value;
+  return (
+    <section class="panel case-panel" id="case-panel" tabIndex={-1} aria-label={t.casePanel}>
+      {writing === null ? (
+        <p class="nothing">{t.noCase}</p>
+      ) : (
+        <CaseForm key={writing.call} save={writing.save} topics={topics} />
+      )}
+    </section>
+  );
+}
+
+function CaseForm({ save, topics }: { save: CaseAutosave; topics: Topic[] }) {
+  const t = words.value.form;
+  const narrative = useRef<HTMLTextAreaElement>(null);
+  const stored = save.stored.value;
+  const form = save.form.value;
+  // The agent has just answered and wants to write; focus somewhere else is left alone.
+  useEffect(() => {
+    if (document.activeElement === null || document.activeElement === document.body) {
+      narrative.current?.focus({ preventScroll: true });
+    }
+  }, []);
+  const field = (name: CaseField) => ({
+    name,
+    value: form[name],
+    onInput: (event: Event) => save.edit(name, (event.target as HTMLInputElement).value),
+  });
+  return (
+    <form class="case-form" onSubmit={(event) => event.preventDefault()}>
+      <div class="case-head">
+        <dl>
+          <dt>{t.number}</dt>
+          <dd class="spoken">{caseNumber(stored.number)}</dd>
+        </dl>
+        <dl>
+          <dt>{t.pin}</dt>
+          <dd class={stored.pin === null ? "quiet-text" : "spoken"}>
+            {stored.pin === null ? t.pinGiven : pin(stored.pin)}
+          </dd>
+        </dl>
+        <dl class="case-status">
+          <dt>{t.status}</dt>
+          <dd>{word(words.value.cases.statuses, stored.status)}</dd>
+        </dl>
+        <SaveLine state={save.state.value} />
+      </div>
+      <Conflicts save={save} />
+      <div class="case-fields">
+        <label class="field">
+          <span>{t.topic}</span>
+          <select {...field("topic")} onChange={field("topic").onInput}>
+            {form.topic === "" && <option value="">{t.noTopic}</option>}
+            {topics.map((topic) => (
+              <option key={topic.code} value={topic.code}>
+                {label(topic.label)}
+              </option>
+            ))}
+            {form.topic !== "" && !topics.some((topic) => topic.code === form.topic) && (
+              <option value={form.topic}>{form.topic}</option>
+            )}
+          </select>
+        </label>
+        <label class="field">
+          <span>{t.reporter}</span>
+          <input {...field("reporter_name")} autocomplete="off" placeholder={t.reporterHint} />
+        </label>
+        <label class="field">
+          <span>{t.employer}</span>
+          <input {...field("employer")} autocomplete="off" />
+        </label>
+      </div>
+      <label class="field grow">
+        <span>{t.narrative}</span>
+        <textarea ref={narrative} {...field("narrative")} placeholder={t.narrativeHint} />
+      </label>
+    </form>
+  );
+}
+
+function SaveLine({ state }: { state: SaveState }) {
+  return (
+    <p
+      class={`save-line ${state.kind === "clean" && state.at === null ? "" : state.kind}`}
+      role="status"
+    >
+      {saveText(state)}
+    </p>
+  );
+}
+
+function saveText(state: SaveState): string {
+  const t = words.value.form;
+  switch (state.kind) {
+    case "clean":
+      return state.at === null ? t.empty : `✓ ${t.saved(timeOfDay(state.at))}`;
+    case "dirty":
+      return t.dirty;
+    case "saving":
+      return t.saving;
+    case "failed":
+      return state.retry ? t.retrying : t.refused(explain(state.error));
+    case "conflict":
+      return t.conflict;
+  }
+}
+
+function Conflicts({ save }: { save: CaseAutosave }) {
+  const t = words.value.form;
+  const names: Record<CaseField, string> = {
+    topic: t.topic,
+    reporter_name: t.reporter,
+    employer: t.employer,
+    narrative: t.narrative,
+  };
+  const entries = Object.entries(save.conflicts.value) as [CaseField, string][];
+  if (entries.length === 0) return null;
+  return (
+    <div class="conflicts" role="alert">
+      {entries.map(([name, theirs]) => (
+        <div key={name} class="conflict">
+          <p>
+            <b>{names[name]}</b> – {t.theirs}:
+          </p>
+          <blockquote>{theirs === "" ? t.emptyText : theirs}</blockquote>
+          <div class="pair">
+            <button type="button" onClick={() => save.resolve(name, "mine")}>
+              {t.keepMine}
+            </button>
+            <button type="button" onClick={() => save.resolve(name, "theirs")}>
+              {t.takeTheirs}
+            </button>
+          </div>
+        </div>
+      ))}
+    </div>
+  );
+}

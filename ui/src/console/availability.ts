@@ -1,0 +1,98 @@
+/**
+ * Whether a call can reach the agent, honestly: the server's view, the phone's and the page's must
+ * all agree, and whatever does not is named with what to do about it.
+ */
+import type { Link } from "../api/live";
+import type { AgentState, Device } from "../api/types";
+import type { Leadership } from "../softphone/leader";
+import type { PhoneState } from "../softphone/state";
+
+export type Microphone = "unknown" | "prompt" | "granted" | "denied";
+
+export interface Circumstances {
+  link: Link;
+  leader: Leadership;
+  phone: PhoneState;
+  microphone: Microphone;
+  state: AgentState;
+  device: Device;
+}
+
+/** What the indicator says; each names an entry of the dictionary. */
+export type Reach =
+  | "yes"
+  | "offered"
+  | "talking"
+  | "wrapUp"
+  | "paused"
+  | "offline"
+  | "connecting"
+  | "lost"
+  | "lostTalking"
+  | "otherTab"
+  | "microphone"
+  | "phoneConnecting"
+  | "phoneLost"
+  | "phoneRefused"
+  | "deviceDown";
+
+/** `good`: a call can come, or is here. `idle`: by the agent's own wish. `bad`: something is wrong. */
+export type Tone = "good" | "busy" | "idle" | "wait" | "bad";
+
+const BY_STATE: Record<AgentState, Reach> = {
+  ready: "yes",
+  offered: "offered",
+  talking: "talking",
+  wrap_up: "wrapUp",
+  paused: "paused",
+  offline: "offline",
+};
+
+const TONES: Record<Reach, Tone> = {
+  yes: "good",
+  offered: "busy",
+  talking: "busy",
+  wrapUp: "busy",
+  paused: "idle",
+  offline: "idle",
+  connecting: "wait",
+  lost: "bad",
+  lostTalking: "bad",
+  otherTab: "bad",
+  microphone: "bad",
+  phoneConnecting: "wait",
+  phoneLost: "bad",
+  phoneRefused: "bad",
+  deviceDown: "bad",
+};
+
+export const toneOf = (reach: Reach): Tone => TONES[reach];
+
+/** The first thing that is in the way, else what the agent's state says. */
+export function reach(c: Circumstances): Reach {
+  if (c.leader === "follower") return "otherTab";
+  if (c.link === "connecting") return "connecting";
+  if (c.link === "lost") return c.state === "talking" ? "lostTalking" : "lost";
+  if (c.state === "offline" || c.state === "paused" || c.state === "wrap_up") {
+    return BY_STATE[c.state];
+  }
+  return phoneTrouble(c) ?? BY_STATE[c.state];
+}
+
+function phoneTrouble(c: Circumstances): Reach | null {
+  if (c.device.kind === "browser") {
+    if (c.microphone === "denied") return "microphone";
+    switch (c.phone.registration) {
+      case "off":
+      case "connecting":
+        return "phoneConnecting";
+      case "lost":
+        return "phoneLost";
+      case "refused":
+        return "phoneRefused";
+    }
+    // Registered: the server hears of it a moment later.
+    return c.device.up ? null : "phoneConnecting";
+  }
+  return c.device.up ? null : "deviceDown";
+}

@@ -1,0 +1,296 @@
+/**
+ * What the console knows and does. The server's document is the truth; what is added here is what
+ * only this page knows: its phone, whether it leads, what is typed and not yet saved.
+ */
+import { computed, effect, signal } from "@preact/signals";
+import { ApiError, get, post, put, Unreachable } from "../api/http";
+import { Live } from "../api/live";
+import type { CaseDraft, CaseForm, ConsoleView, Offer } from "../api/types";
+import { label, word, words } from "../i18n";
+import { Autosave } from "../lib/autosave";
+import { tick } from "../lib/clock";
+import { announce, tell, tellError } from "../shell/notices";
+import { Leader } from "../softphone/leader";
+import { Softphone } from "../softphone/softphone";
+import { type Microphone, reach } from "./availability";
+import { Ring } from "./ring";
+
+export const CASE_FIELDS = ["topic", "reporter_name", "employer", "narrative"] as const;
+export type CaseField = (typeof CASE_FIELDS)[number];
+export type CaseAutosave = Autosave<CaseField, CaseDraft>;
+
+/** The case that is being written and the call it belongs to. */
+interface Writing {
+  call: string;
+  save: CaseAutosave;
+}
+
+export class ConsoleStore {
+  readonly live = new Live<ConsoleView>({
+    page: "agent",
+    load: () => get<ConsoleView>("/api/agent"),
+  });
+  readonly leader: Leader;
+  readonly ring = new Ring();
+  readonly phone = new Softphone({
+    // A ring while the server already has us in a call is that call coming back after a break.
+    answerAtOnce: () => this.#view?.call != null || this.accepting.value !== null,
+    onRefused: () => void this.live.refresh(),
+  });
+  readonly microphone = signal<Microphone>("unknown");
+  /** The offer that was answered and is not yet a call. */
+  readonly accepting = signal<string | null>(null);
+  readonly writing = signal<Writing | null>(null);
+
+  readonly reach = computed(() => {
+    const view = this.live.document.value;
+    if (view === null) return "connecting" as const;
+    return reach({
+      link: this.live.link.value,
+      leader: this.leader.role.value,
+      phone: this.phone.state.value,
+      microphone: this.microphone.value,
+      state: view.agent.state,
+      device: view.agent.device,
+    });
+  });
+
+  #disposers: (() => void)[] = [];
+  #before: ConsoleView | null = null;
+
+  constructor(account: string) {
+    this.leader = new Leader(account);
+  }
+
+  get #view(): ConsoleView | null {
+    return this.live.document.value;
+  }
+
+  start(): void {
+    this.live.start();
+    this.leader.start();
+    this.#disposers = [
+      this.ring.prepare(),
+      effect(() => this.#useAccount()),
+      effect(() => this.#follow()),
+      effect(() => this.leader.setBusy(this.phone.state.value.session !== "none")),
+    ];
+    window.addEventListener("beforeunload", this.#leaving);
+    window.addEventListener("pagehide", this.#left);
+    void this.#watchMicrophone();
+  }
+
+  stop(): void {
+    for (const dispose of this.#disposers) dispose();
+    window.removeEventListener("beforeunload", this.#leaving);
+    window.removeEventListener("pagehide", this.#left);
+    this.live.stop();
+    this.leader.stop();
+    this.ring.stop();
+    this.phone.stop();
+    this.#endWriting();
+  }
+
+  // --- what the agent does ----------------------------------------------------------------------
+
+  async ready(): Promise<void> {
+    this.ring.askToNotify();
+    if (this.#view?.agent.device.kind === "browser") void this.askMicrophone();
+    await this.#act(() => put("/api/agent/state", { state: "ready" }));
+  }
+
+  async pause(reason: string): Promise<void> {
+    await this.#act(() => put("/api/agent/state", { state: "paused", reason }));
+  }
+
+  async accept(): Promise<void> {
+    const offer = this.#view?.offer;
+    if (!offer || this.accepting.value === offer.id) return;
+    this.accepting.value = offer.id;
+    this.ring.stop();
+    if (this.#view?.agent.device.kind === "browser") this.phone.answer();
+    const accepted = await this.#act(() => post(`/api/agent/offers/${offer.id}/accept`), offer);
+    if (accepted) return;
+    this.accepting.value = null;
+    if (this.#view?.call == null) this.phone.hangUp();
+  }
+
+  async decline(): Promise<void> {
+    const offer = this.#view?.offer;
+    if (!offer || this.accepting.value === offer.id) return;
+    this.ring.stop();
+    await this.#act(() => post(`/api/agent/offers/${offer.id}/decline`), offer);
+  }
+
+  async hangUp(): Promise<void> {
+    const call = this.#view?.call;
+    if (!call) return;
+    try {
+      await post(`/api/agent/calls/${call.id}/hangup`);
+    } catch (error) {
+      // Without the server the phone can still say goodbye by itself.
+      if (error instanceof Unreachable && this.phone.state.value.session !== "none") {
+        this.phone.hangUp();
+      } else if (!isGone(error)) tellError(error);
+    }
+    await this.live.refresh();
+  }
+
+  async finish(outcome: string): Promise<void> {
+    const writing = this.writing.value;
+    if (writing && !(await writing.save.flush())) {
+      tell(words.value.wrapUp.unsaved, "bad");
+      return;
+    }
+    await this.#act(() => post("/api/agent/wrap-up/done", { outcome }));
+  }
+
+  toggleMute(): void {
+    this.phone.setMuted(!this.phone.state.value.muted);
+  }
+
+  toggleHold(): void {
+    this.phone.setHeld(!this.phone.state.value.held);
+  }
+
+  /** Have the browser ask for the microphone now, not when a citizen is already on the line. */
+  async askMicrophone(): Promise<void> {
+    try {
+      const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+      for (const track of stream.getTracks()) track.stop();
+      this.microphone.value = "granted";
+    } catch {
+      this.microphone.value = "denied";
+    }
+  }
+
+  /** Act, then show what is true now. An offer that is gone is told as that. */
+  async #act(action: () => Promise<unknown>, offer?: Offer): Promise<boolean> {
+    let went = true;
+    try {
+      await action();
+    } catch (error) {
+      went = false;
+      if (offer !== undefined && isGone(error)) tell(words.value.offer.gone);
+      else tellError(error);
+    }
+    await this.live.refresh();
+    return went;
+  }
+
+  // --- what happens -----------------------------------------------------------------------------
+
+  #useAccount(): void {
+    const device = this.live.document.value?.agent.device;
+    if (device === undefined) return;
+    const leads = this.leader.role.value === "leader";
+    const account = leads && device.kind === "browser" ? device.account : null;
+    void this.phone.use(account).catch(tellError);
+  }
+
+  #follow(): void {
+    const view = this.live.document.value;
+    const leads = this.leader.role.value === "leader";
+    if (view === null) return;
+    const before = this.#before;
+    this.#before = view;
+    tick();
+    this.#followOffer(before, view, leads);
+    this.#followTalk(before, view);
+    this.#followCase(view);
+  }
+
+  #followOffer(before: ConsoleView | null, view: ConsoleView, leads: boolean): void {
+    const { offer } = view;
+    if (offer && offer.id !== before?.offer?.id) {
+      const topic = label(offer.topic.label);
+      announce(words.value.offer.announce(topic, word(words.value.language, offer.language)), true);
+      const rings = view.agent.device.kind === "browser" || view.agent.device.kind === "simulated";
+      if (leads && rings) this.ring.start(words.value.offer.notify(topic));
+    }
+    if (offer || !before?.offer) return;
+    this.ring.stop();
+    const accepted = this.accepting.value === before.offer.id;
+    this.accepting.value = null;
+    if (accepted && view.call === null) {
+      this.phone.hangUp();
+      tell(words.value.offer.gone);
+    }
+  }
+
+  #followTalk(before: ConsoleView | null, view: ConsoleView): void {
+    const talked = before?.call?.state === "talking";
+    if (view.call?.state === "talking" && !talked) announce(words.value.call.connected, true);
+    if (view.wrap_up && !before?.wrap_up) announce(words.value.wrapUp.announce, true);
+    else if (before?.call && !view.call) announce(words.value.call.over, true);
+  }
+
+  /** One form lives from the first word of the talk to the end of the wrap-up. */
+  #followCase(view: ConsoleView): void {
+    const call = view.call?.id ?? view.wrap_up?.call ?? null;
+    const stored = view.call?.case ?? view.wrap_up?.case ?? null;
+    const writing = this.writing.peek();
+    if (writing && writing.call !== call) this.#endWriting();
+    if (call === null || stored === null) return;
+    if (writing?.call === call) {
+      writing.save.adopt(stored);
+      return;
+    }
+    this.writing.value = {
+      call,
+      save: new Autosave<CaseField, CaseDraft>({
+        fields: CASE_FIELDS,
+        stored: withTexts(stored),
+        save: async (changes, version, last) =>
+          withTexts(
+            await put<CaseDraft>(
+              `/api/agent/calls/${call}/case`,
+              { version, ...changes },
+              { keepalive: last },
+            ),
+          ),
+        current: (error) => (error.code === "stale" ? error.current : null),
+      }),
+    };
+  }
+
+  #endWriting(): void {
+    const writing = this.writing.peek();
+    if (writing === null) return;
+    void writing.save.flush(true).finally(() => writing.save.stop());
+    this.writing.value = null;
+  }
+
+  async #watchMicrophone(): Promise<void> {
+    try {
+      const status = await navigator.permissions.query({ name: "microphone" as PermissionName });
+      const look = () => {
+        this.microphone.value = status.state;
+      };
+      status.onchange = look;
+      look();
+    } catch {
+      // Some browsers can't tell; then answering will.
+    }
+  }
+
+  readonly #leaving = (event: BeforeUnloadEvent): void => {
+    const inCall = this.phone.state.value.session === "up";
+    if (inCall || this.writing.value?.save.unsaved()) event.preventDefault();
+  };
+
+  readonly #left = (): void => {
+    void this.writing.value?.save.flush(true);
+  };
+}
+
+/** The thing that was acted on does not exist any more, or not in that state. */
+function isGone(error: unknown): boolean {
+  return error instanceof ApiError && (error.status === 404 || error.status === 409);
+}
+
+/** Fields that nobody has filled come as null. */
+function withTexts(stored: CaseDraft): CaseDraft {
+  const texts = Object.fromEntries(CASE_FIELDS.map((field) => [field, stored[field] ?? ""]));
+  return { ...stored, ...(texts as unknown as CaseForm) };
+}
