@@ -84,9 +84,11 @@ def enter(stage: Stage, command: list[str], *, network: bool) -> list[str]:
         settings |= {name: value for name, value in os.environ.items() if PASSED_ON.match(name)}
         settings |= dict.fromkeys((n for n in TOLD if n in os.environ), CERTIFICATES)
     settings |= {"HOME": "/", **stage.environment}
+    # The shell stays as the namespace's first process, which dies with unshare and takes all the
+    # rest along: a process that changes its user (as chroot and Asterisk do) forgets its parent.
     script = (
         'mount --make-rprivate /; mount -t proc proc "$1/proc"; mount --rbind /dev "$1/dev"; '
-        'machine=$1 user=$2 workdir=$3; shift 3; exec env -i "$@"'
+        'shift 3; env -i "$@"; exit $?'
     )
     change = f"cd {shlex.quote(stage.workdir)} && exec {shlex.join(command)}"
     return [
@@ -222,7 +224,7 @@ def run(stage: Stage, settings: list[str]) -> None:
             time.sleep(0.5)
         print(f"healthy after {time.monotonic() - began:.1f} s", flush=True)
     finally:
-        server.terminate()
+        server.kill()  # unshare heeds nothing milder
         server.wait(timeout=30)
 
 
