@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
-import msgspec
 from sqlalchemy import insert
 
 from callcenter import resources
 from callcenter.calls.console import ConsoleView
 from callcenter.calls.desk import Desk
-from callcenter.calls.service import Calls
-from callcenter.cases.service import CaseView, by_number, calls_of
+from callcenter.calls.service import Calls, Send
+from callcenter.cases.service import (
+    CaseRow,
+    CaseView,
+    RecordingRow,
+    by_number,
+    calls_of,
+    list_cases,
+    recordings_of,
+)
 from callcenter.clock import JumpClock
 from callcenter.db import Connection, Database
 from callcenter.db.facts import Fact, Sealer, sealed
 from callcenter.db.keys import Keys
 from callcenter.ivr import loader
-from callcenter.line import Device, DeviceKind
+from callcenter.line import Device, DeviceKind, Line, Signal
 from callcenter.people.tables import account
 from callcenter.queue import service as queue
 from callcenter.queue import topics
 from callcenter.telephony.performer import Performer
 from callcenter.telephony.recordings import Recordings
 from callcenter.telephony.simulator.line import SimulatorLine
-from tests.waiting import until
 
 #: A Tuesday, 10.00 in Jakarta: the hotline is open.
 OPEN = 1_795_489_200_000
@@ -48,7 +52,7 @@ class Hotline:
         flows = resources.flows()
         self.topics = topics.load((flows / "topics.yaml").read_text())
         self.sealer = Sealer(database, keys)
-        lines = {self.simulator.name: self.simulator}
+        lines: dict[str, Line] = {self.simulator.name: self.simulator}
         self.calls = Calls(
             database,
             keys,
@@ -59,7 +63,7 @@ class Hotline:
             lines=lines,
             sealer=self.sealer,
             process="test",
-            perform=lambda send: self.performer.post(send),
+            perform=self._perform,
         )
         self.performer = Performer(lines, self.calls.performed)
         self.desk = Desk(self.calls)
@@ -86,8 +90,11 @@ class Hotline:
         await self.performer.stop()
         await self.simulator.stop()
 
-    async def _emit(self, signal: object) -> None:
-        await self.calls.handle(signal)  # type: ignore[arg-type]
+    def _perform(self, send: Send) -> None:
+        self.performer.post(send)
+
+    async def _emit(self, signal: Signal) -> None:
+        await self.calls.handle(signal)
 
     # --- time -----------------------------------------------------------------------------------
 
@@ -189,6 +196,12 @@ class Hotline:
     async def case(self, number: str) -> CaseView:
         return await self.database.read(lambda conn: by_number(conn, self.keys, number))
 
+    async def cases(self) -> tuple[list[CaseRow], int]:
+        return await self.database.read(list_cases)
+
+    async def recordings_of(self, case: str) -> list[RecordingRow]:
+        return await self.database.read(lambda connection: recordings_of(connection, case))
+
     async def calls_about(self, case: str) -> list[tuple[str, str]]:
         links = await self.database.read(lambda connection: calls_of(connection, case))
         return [(link.call, link.role) for link in links]
@@ -204,18 +217,7 @@ class Hotline:
         return [fact.kind for fact in await self.facts()]
 
 
-@contextlib.asynccontextmanager
-async def hotline(
-    database: Database, keys: Keys, folder: Path, now: int = OPEN
-) -> AsyncIterator[Hotline]:
-    async with Hotline(database, keys, folder, now) as running:
-        yield running
-
-
 def words(digits: str) -> str:
     """``digits`` as they are heard in Indonesian, one by one."""
     names = ("nol", "satu", "dua", "tiga", "empat", "lima", "enam", "tujuh", "delapan", "sembilan")
     return " ".join(names[int(digit)] for digit in digits)
-
-
-__all__ = ["CLOSED", "OPEN", "Hotline", "hotline", "msgspec", "until", "words"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -43,6 +43,8 @@ log = logging.getLogger(__name__)
 
 #: The timer loop looks at least this often: another process may have set a timer.
 TIMERS_AT_LEAST_S = 5
+#: Timers that came due while we were away wait for the lines to tell what happened meanwhile.
+RESUME_S = 10
 #: A recording that its line could not give us is asked for again after so long.
 FETCH_AGAIN_S = 60
 
@@ -99,7 +101,7 @@ class Calls:
         topics: Mapping[str, Topic],
         clock: Clock,
         timezone: str,
-        lines: Iterable[str],
+        lines: Collection[str],
         sealer: Sealer,
         process: str,
         perform: Perform,
@@ -118,6 +120,7 @@ class Calls:
         self._performed: list[str] = []
         self._next_timer = 0
         self._timer_set = asyncio.Event()
+        self._away = set(lines)
         #: Set by whoever assembles: fetches a recording from its line and keeps it.
         self.fetch: Fetch | None = None
         #: Set by the desk: an agent's wrap-up ran out.
@@ -322,7 +325,11 @@ class Calls:
     # --- timers and the matcher ---------------------------------------------------------------
 
     async def run_timers(self) -> None:
-        """Handle timers as they come due, until cancelled."""
+        """Handle timers as they come due, until cancelled; first hear what the lines tell."""
+        patience = self.clock.now() + RESUME_S * 1000
+        while self._away and self.clock.now() < patience:
+            self._timer_set.clear()
+            await self._sleep(patience)
         while True:
             self._timer_set.clear()
             now = self.clock.now()
@@ -534,6 +541,8 @@ class Calls:
         for leg in plan.turns:
             await self._again(leg)
         await self.commit(partial(self._left_over, line_name=resumed.line, new=plan.commands))
+        self._away.discard(resumed.line)
+        self._timer_set.set()
 
     def _left_over(
         self,

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from callcenter.calls.model import Call, CallState, Leg, LegState, Outcome
 from callcenter.db import Connection, for_update, metadata, upsert
 from callcenter.db.keys import DataKey, Keys
+from callcenter.db.schema import column_names
 from callcenter.ivr.flowset import FlowSet
 from callcenter.ivr.visit import decode_visit
 from callcenter.line import Turn, decode_turn, encode
@@ -78,6 +79,8 @@ leg = Table(
 )
 _there = leg.c.state != LegState.GONE.value
 Index("ix_leg_live", leg.c.line, sqlite_where=_there, postgresql_where=_there)
+
+_LEG_COLUMNS = column_names(leg)
 
 flow_version = Table(
     "flow_version",
@@ -275,7 +278,7 @@ def flow_sources(connection: Connection, flow_set: str) -> dict[str, str]:
 
 
 def _leg(row: Row[tuple[object, ...]]) -> Leg:
-    fields = dict(row._mapping)
+    fields = dict(zip(_LEG_COLUMNS, row, strict=True))
     del fields["turn"]
     return msgspec.convert(fields, Leg)
 

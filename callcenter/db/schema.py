@@ -7,7 +7,7 @@ both databases.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Integer, LargeBinary, MetaData, Text
+from sqlalchemy import BigInteger, Integer, LargeBinary, MetaData, Table, Text
 
 metadata = MetaData(
     naming_convention={
@@ -27,3 +27,11 @@ Id = Text
 Sealed = LargeBinary
 #: A primary key that the database counts (64 bits on both; SQLite counts only ``INTEGER``).
 Counter = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def column_names(table: Table) -> tuple[str, ...]:
+    """The names of the table's columns in their order, as plain strings (msgspec takes no others).
+
+    ``zip`` them with a row of ``select(table)``.
+    """
+    return tuple("".join(column.name) for column in table.c)

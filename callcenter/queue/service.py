@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import Any
 
 import msgspec
 from sqlalchemy import Row, and_, delete, func, insert, select, text
 
 from callcenter.db import Connection, for_update, upsert
+from callcenter.db.schema import column_names
 from callcenter.line import Device, DeviceKind
 from callcenter.queue import tables
 from callcenter.queue.agents import Agent, AgentState
@@ -211,11 +213,16 @@ def free(connection: Connection, lines: Collection[str]) -> list[Free]:
     ]
 
 
+_AGENT_COLUMNS = column_names(tables.agent)
+_ENTRY_COLUMNS = column_names(tables.entry)
+_OFFER_COLUMNS = column_names(tables.offer)
+
+
 # --- rows ---------------------------------------------------------------------------------------
 
 
 def _agent(row: Row[tuple[object, ...]]) -> Agent:
-    fields = dict(row._mapping)
+    fields: dict[str, Any] = dict(zip(_AGENT_COLUMNS, row, strict=True))
     device = Device(DeviceKind(fields.pop("device_kind")), fields.pop("device_address"))
     state = AgentState(fields.pop("state"))
     return Agent(**fields, state=state, device=device)
@@ -233,8 +240,8 @@ def _agent_row(agent: Agent) -> dict[str, object]:
 
 
 def _entry(row: Row[tuple[object, ...]]) -> Entry:
-    return msgspec.convert(dict(row._mapping), Entry)
+    return msgspec.convert(dict(zip(_ENTRY_COLUMNS, row, strict=True)), Entry)
 
 
 def _offer(row: Row[tuple[object, ...]]) -> Offer:
-    return msgspec.convert(dict(row._mapping), Offer)
+    return msgspec.convert(dict(zip(_OFFER_COLUMNS, row, strict=True)), Offer)
