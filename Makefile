@@ -56,7 +56,7 @@ check: $(VENV) $(NODE_MODULES) ## Lint, format, types, who imports whom: Python 
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-timings 2>&1 | tail -n +12
+	$(BIN)/lint-imports --no-logo
 	cd ui && $(NODE) npx --no-install tsc --noEmit
 	cd ui && $(NODE) npx --no-install biome check .
 
