@@ -1,0 +1,106 @@
+"""An in-memory twin of what answers Needs: for trying a flow out, for scenarios, for tests.
+
+It is honest about what a flow can notice: drafts get numbers with a right check digit, a wrong PIN
+sounds like an unknown number, too many wrong PINs lock a case, a caller has a place in the queue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from callcenter.ivr import needs
+from callcenter.ivr.checks import damm
+from callcenter.ivr.engine import Step, step
+from callcenter.ivr.flowset import FlowSet
+
+#: Wrong PINs until a case is locked.
+PIN_TRIES = 5
+
+
+class PretendCase(msgspec.Struct, frozen=True):
+    """A case that a caller may ask about. ``due``: UTC epoch milliseconds."""
+
+    number: str
+    pin: str
+    status: str
+    topic: str
+    unit: str | None = None
+    due: int | None = None
+    locked: bool = False
+
+
+@dataclass
+class Pretend:
+    """``cases`` are by number. ``fail``: tags of Needs that fail. ``staff`` answers AskStaff and,
+    with ``waiting`` callers before, the place in the queue."""
+
+    staff: needs.Staff = field(default_factory=lambda: needs.Staff(1, 0, 0, None))
+    cases: dict[str, PretendCase] = field(default_factory=dict)
+    fail: frozenset[str] = frozenset()
+    #: What was asked, in order: tags of Needs.
+    asked: list[str] = field(default_factory=list)
+    #: Numbers of cases that were looked up, found or not.
+    looked_up: list[str] = field(default_factory=list)
+    #: Messages: case id, recording, seconds.
+    appended: list[needs.AppendCase] = field(default_factory=list)
+    wrong_pins: dict[str, int] = field(default_factory=dict)
+    opened: int = 0
+
+    def answer(self, need: needs.Need) -> needs.Answer:
+        """Do what ``need`` asks."""
+        tag = str(need.__struct_config__.tag)
+        self.asked.append(tag)
+        if tag in self.fail:
+            return needs.NeedFailed("pretended")
+        match need:
+            case needs.OpenCase():
+                return self._open()
+            case needs.FindCase():
+                return self._find(need)
+            case needs.AppendCase():
+                self.appended.append(need)
+                return needs.CaseAppended()
+            case needs.AskStaff():
+                return self.staff
+            case needs.JoinQueue():
+                return needs.QueueJoined("entry", self.staff.waiting + 1)
+            case needs.LeaveQueue():
+                return needs.QueueLeft()
+        return needs.Position(self.staff.waiting + 1, self.staff.wait_s)
+
+    def _open(self) -> needs.Answer:
+        self.opened += 1
+        body = f"26{self.opened * 7919 % 10_000_000:07d}"
+        pin = f"{self.opened * 271_828 % 1_000_000:06d}"
+        return needs.CaseOpened(f"case-{self.opened}", body + damm(body), pin)
+
+    def _find(self, need: needs.FindCase) -> needs.Answer:
+        self.looked_up.append(need.number)
+        case = self.cases.get(need.number)
+        if case is None:
+            return needs.CaseNotFound()
+        if case.locked or self.wrong_pins.get(case.number, 0) >= PIN_TRIES:
+            return needs.CaseLocked()
+        if case.pin != need.pin:
+            self.wrong_pins[case.number] = self.wrong_pins.get(case.number, 0) + 1
+            return needs.CaseNotFound()
+        return needs.CaseFound(
+            f"case-{case.number}", case.number, case.status, case.topic, case.unit, case.due
+        )
+
+
+def settle(flows: FlowSet, found: Step, pretend: Pretend, now: int) -> Step:
+    """Answer Needs until the caller has a turn. The result holds all that was said and noted."""
+    steps, notes = list(found.steps), list(found.notes)
+    said, path = list(found.said), list(found.path)
+    while found.need is not None:
+        found = step(flows, found.visit, pretend.answer(found.need), now)
+        steps += found.steps
+        notes += found.notes
+        said += found.said
+        path += found.path
+    return msgspec.structs.replace(
+        found, steps=tuple(steps), notes=tuple(notes), said=tuple(said), path=tuple(path)
+    )
