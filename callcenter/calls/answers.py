@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from callcenter.calls import tables
 from callcenter.calls.moves import Ask
 from callcenter.cases import service as cases
 from callcenter.clock import Given
@@ -13,7 +14,12 @@ from callcenter.db import Connection
 from callcenter.db.keys import Keys
 from callcenter.ivr import needs
 from callcenter.queue import service as queue
+from callcenter.queue.estimate import wait_s
 from callcenter.queue.topics import Topic
+
+
+#: What an agent needs after a talk, until it is measured by topic.
+TYPICAL_WRAP_UP_S = 30
 
 
 class Stores(msgspec.Struct, frozen=True):
@@ -61,12 +67,21 @@ def answer(stores: Stores, ask: Ask) -> needs.Answer:
         case needs.AskStaff():
             signed_in, ready = queue.staff(stores.connection, need.topic)
             waiting = queue.waiting_count(stores.connection, need.topic)
-            return needs.Staff(signed_in, ready, waiting)
+            return needs.Staff(
+                signed_in, ready, waiting, 0 if ready else _wait_s(stores, waiting + 1, signed_in)
+            )
         case needs.AskPosition():
             if call.entry is None:
                 return needs.NeedFailed("not_waiting")
-            return needs.Position(queue.position(stores.connection, call.entry))
+            position = queue.position(stores.connection, call.entry)
+            signed_in, _ = queue.staff(stores.connection, call.entry.topic)
+            return needs.Position(position, _wait_s(stores, position, signed_in))
     return needs.NeedFailed("unknown_need")
+
+
+def _wait_s(stores: Stores, position: int, agents: int) -> int | None:
+    talks = tables.latest_talks_ms(stores.connection)
+    return wait_s(position, agents, talks, TYPICAL_WRAP_UP_S)
 
 
 def _find(stores: Stores, call: str, need: needs.FindCase) -> needs.Answer:

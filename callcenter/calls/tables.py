@@ -241,6 +241,17 @@ def live_calls(connection: Connection, line: str) -> list[str]:
     return list(connection.execute(wanted).scalars())
 
 
+def latest_talks_ms(connection: Connection, most: int = 20) -> list[int]:
+    """How long the latest talks lasted, newest call first."""
+    wanted = (
+        select(call.c.answered_at, call.c.ended_at)
+        .where(call.c.answered_at.is_not(None), call.c.ended_at.is_not(None))
+        .order_by(call.c.started_at.desc())
+        .limit(most)
+    )
+    return [ended - answered for answered, ended in connection.execute(wanted)]
+
+
 def caller_number(keys: Keys, stored: Stored) -> str | None:
     """The caller's number, None when it is withheld."""
     if stored.number is None:
