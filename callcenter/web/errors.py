@@ -44,6 +44,14 @@ class NoSuchThing(Exception):
     """There is nothing of this name."""
 
 
+class TooLarge(Exception):
+    """A body that is longer than anything we ask for."""
+
+
+class TooSlow(Exception):
+    """A body that does not come to its end."""
+
+
 class LineAway(Exception):
     """The phone network can't be reached just now."""
 
@@ -71,6 +79,8 @@ TABLE: Final[dict[type[Exception], Refusal]] = {
     calls.NotNow: Refusal(_S.CONFLICT, "not_now"),
     BadForm: Refusal(_S.UNPROCESSABLE_ENTITY, "invalid"),
     StaleCase: Refusal(_S.CONFLICT, "stale", "somebody saved it meanwhile"),
+    TooLarge: Refusal(_S.REQUEST_ENTITY_TOO_LARGE, "too_large", "the body is too large"),
+    TooSlow: Refusal(_S.REQUEST_TIMEOUT, "too_slow", "the body did not come to its end"),
     LineAway: Refusal(_S.SERVICE_UNAVAILABLE, "line_away", "the phone network is away"),
     ResourceMissing: Refusal(_S.SERVICE_UNAVAILABLE, "not_built"),
     DatabaseAway: Refusal(_S.SERVICE_UNAVAILABLE, "database_away", "the database is away"),

@@ -31,9 +31,6 @@ from callcenter.web.hub import Hub
 from callcenter.web.ports import Deps
 from callcenter.web.softphones import Softphones
 
-#: The longest narrative, as JSON, with room to spare.
-MOST_BODY_BYTES: Final = 160 * 1024
-
 _ROUTERS: Final = (
     public.router,
     sign_in.router,
@@ -75,7 +72,6 @@ def make_web(deps: Deps) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        max_body_size=MOST_BODY_BYTES,
         responses=_REFUSALS,
     )
     directory = Directory(deps.db, deps.clock)

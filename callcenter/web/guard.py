@@ -5,6 +5,7 @@ A plain ASGI layer around the whole application, so that no route can be outside
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Final
 from urllib.parse import urlsplit
@@ -24,6 +25,12 @@ _requests = Counter(
 )
 _seconds = Histogram("callcenter_http_seconds", "Time to answer", ["route"])
 _log = structlog.get_logger("access")
+
+
+#: The longest narrative, as JSON, with room to spare.
+MOST_BODY_BYTES: Final = 160 * 1024
+#: In which a body must be here whole.
+BODY_S: Final = 15.0
 
 
 class Origins:
@@ -70,6 +77,50 @@ def policy(connect: tuple[str, ...]) -> str:
             "frame-ancestors 'none'",
         )
     )
+
+
+async def _whole_body(scope: Scope, receive: Receive) -> Receive:
+    """The body, read to its end before anything is done; a ``receive`` that gives it.
+
+    Raises:
+        errors.TooLarge: it is longer than MOST_BODY_BYTES, or says so.
+        errors.TooSlow: its end is not here after BODY_S.
+    """
+    headers = Headers(scope=scope)
+    if scope["method"] in SAFE_METHODS and "transfer-encoding" not in headers:
+        return receive
+    length = headers.get("content-length", "0")
+    if not length.isdecimal() or int(length) > MOST_BODY_BYTES:
+        raise errors.TooLarge
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_S):
+            while True:
+                message = await receive()
+                if message["type"] != "http.request":
+                    return _then(message, receive)
+                body += message.get("body", b"")
+                if len(body) > MOST_BODY_BYTES:
+                    raise errors.TooLarge
+                if not message.get("more_body"):
+                    break
+    except TimeoutError:
+        raise errors.TooSlow from None
+    return _then({"type": "http.request", "body": bytes(body), "more_body": False}, receive)
+
+
+def _then(first: Message, rest: Receive) -> Receive:
+    """``first``, then whatever ``rest`` gives."""
+    given = False
+
+    async def receive() -> Message:
+        nonlocal given
+        if given:
+            return await rest()
+        given = True
+        return first
+
+    return receive
 
 
 class Guard:
@@ -125,7 +176,7 @@ class Guard:
         try:
             if scope["method"] not in SAFE_METHODS and self._foreign(Headers(scope=scope)):
                 raise errors.WrongOrigin
-            await self._app(scope, receive, answer)
+            await self._app(scope, await _whole_body(scope, receive), answer)
         except Exception as error:
             if status is not None:
                 raise  # the answer is half out: nothing can be said any more
