@@ -41,9 +41,8 @@ demo: $(VENV) $(PAGES) ## A believable day of simulated calls in var/, to look a
 	@$(BIN)/callcenter demo --calls $(CALLS)
 
 asterisk: $(VENV) $(PAGES) ## The application wired to a real Asterisk here: SIP on 127.0.0.1:5060/udp
-	@mkdir -p var
-	@asterisk/install.sh
-	@PORT=$(PORT) exec asterisk/run.sh $(BIN)/callcenter serve
+	@test "$$(id -u)" = 0 || $(call refuse,run me as root: Asterisk lives in a chroot)
+	@PORT=$(PORT) exec scripts/serve-with-asterisk
 
 # --- To work on it -------------------------------------------------------------------------------
 
