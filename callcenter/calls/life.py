@@ -466,6 +466,16 @@ def _agent_lost(life: Life) -> Doing:
     yield from life.flow(needs.Resumed())
 
 
+def _changes_mind(life: Life, happened: Happened) -> Doing:
+    """The agent accepted, and hangs up before the two are together."""
+    assert isinstance(happened, HungUp)
+    offer = life.call.offer
+    if offer is None or offer.agent != happened.agent:
+        life.refused = "not your call"
+        return
+    yield from life.offer_failed("decline", AgentEvent.SKIP, QueueFact.DECLINED)
+
+
 def _hangs_up(life: Life, happened: Happened) -> Doing:
     assert isinstance(happened, HungUp)
     leg = life.call.agent_leg
@@ -498,6 +508,7 @@ TABLE: dict[tuple[CallState, str], Handler] = {
     (_WAITING, "agent input"): _agent_input,
     (_WAITING, "agent accepts"): _accepts,
     (_WAITING, "agent declines"): _declines,
+    (_WAITING, "agent hangs up"): _changes_mind,
     (_WAITING, "agent room"): _agent_in_room,
     (_WAITING, "agent refused"): _agent_gone_waiting,
     (_WAITING, "agent gone"): _agent_gone_waiting,

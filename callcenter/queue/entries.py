@@ -62,6 +62,7 @@ OFFER_TABLE: dict[tuple[OfferState, str], OfferState] = {
     (OfferState.PENDING, "time_out"): OfferState.TIMED_OUT,
     (OfferState.PENDING, "withdraw"): OfferState.WITHDRAWN,
     (OfferState.ACCEPTED, "answer"): OfferState.ANSWERED,
+    (OfferState.ACCEPTED, "decline"): OfferState.DECLINED,
     (OfferState.ACCEPTED, "time_out"): OfferState.TIMED_OUT,
     (OfferState.ACCEPTED, "withdraw"): OfferState.WITHDRAWN,
 }
