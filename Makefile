@@ -18,9 +18,9 @@ CALLS ?= 200
 ARGS ?=
 
 # $(call need,PROGRAM,HOW TO GET IT): stop with one line when PROGRAM is not on this machine
-need = command -v $(1) >/dev/null || { echo "make $@: $(1) is missing: $(2)" >&2; exit 1; }
+need = command -v $(1) >/dev/null || { echo "make: $(1) is missing: $(2)" >&2; exit 1; }
 # $(call refuse,WHY): stop with one line
-refuse = { echo "make $@: $(1)" >&2; exit 1; }
+refuse = { echo "make: $(1)" >&2; exit 1; }
 DEBIAN := as root on Debian run scripts/debian-packages
 
 .PHONY: help
