@@ -121,13 +121,12 @@ def _take_prompts(files: Files, language: str, document: Document) -> None:
         files.errors.append(document.error((), "should map prompt keys to texts"))
         data = {}
     prompts: dict[str, Prompt] = {}
-    for key, value in data.items():
-        if _validate(files, document, _PROMPT_KEY, key, (key,)) is None:
-            continue
-        segments = _segments(files, document, (key,), value)
+    keys = [key for key in data if _validate(files, document, _PROMPT_KEY, key, (key,)) is not None]
+    for key in keys:
+        segments = _segments(files, document, (key,), data[key])
         if segments:
             prompts[key] = Prompt(tuple(segments))
-    files.prompts[language] = PromptFile(document, prompts, frozenset(data))
+    files.prompts[language] = PromptFile(document, prompts, frozenset(keys))
 
 
 def _segments(files: Files, document: Document, at: Path, value: Data) -> list[Segment] | None:
@@ -137,21 +136,26 @@ def _segments(files: Files, document: Document, at: Path, value: Data) -> list[S
     segments: list[Segment] = []
     for place, item in zip(places, items, strict=True):
         try:
-            segments += _segment(files, document, place, item)
+            found = _segment(files, document, place, item)
         except BadPrompt as bad:
             files.errors.append(document.error(place, str(bad)))
+            found = None
+        if found is None:
             return None
+        segments += found
     if not segments:
         files.errors.append(document.error(at, "says nothing"))
     return segments
 
 
-def _segment(files: Files, document: Document, at: Path, item: Data) -> tuple[Segment, ...]:
+def _segment(files: Files, document: Document, at: Path, item: Data) -> tuple[Segment, ...] | None:
     if isinstance(item, str):
         return parse_text(item)
+    if not isinstance(item, dict):
+        raise BadPrompt("a prompt is a text, or a list of texts, pauses and recordings")
     piece = _validate(files, document, _PIECE, item, at)
     if piece is None:
-        return ()
+        return None
     if piece.pause is not None and piece.text is None and piece.audio is None:
         return (parse_pause(piece.pause),)
     if piece.text is not None and piece.pause is None:
