@@ -58,7 +58,7 @@ class PostgreSQL:
         return f"postgresql+psycopg://{SERVER_USER}@/{name}?host={self.folder}"
 
     def start(self) -> None:
-        """Start the server (again) and wait until it answers."""
+        """Start the server (again) and wait until it answers; it ends with the calling thread."""
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(self.folder),

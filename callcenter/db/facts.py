@@ -27,15 +27,18 @@ import msgspec
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    CursorResult,
     Row,
     bindparam,
     func,
     insert,
     select,
     text,
+    type_coerce,
     update,
 )
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.types import NullType
 
 from callcenter.db.database import (
     POSTGRESQL_CONNECT,
@@ -193,43 +196,47 @@ def _head_mac(key: bytes, seq: int, last: bytes) -> bytes:
 
 def verify(connection: Connection, keys: Keys) -> Verdict:
     """Check every Fact and the chain, in a stream (memory does not grow with their number)."""
-    key, expected, last = keys.audit, 0, _ANCHOR
+    key, seq, last, unsealed = keys.audit, 0, _ANCHOR, 0
     try:
-        for row in _stream(connection, fact.c.seq.is_not(None), fact.c.seq):
-            expected += 1
-            if row.seq != expected:
-                return Verdict(expected - 1, 0, f"seq {expected}: missing")
-            why = _wrong(key, row)
-            if why is None:
-                last = _link(key, last, expected, row.mac)
-                if not hmac.compare_digest(last, row.hash):
-                    why = "is not what was sealed here (moved, inserted, or one before it removed)"
-            if why is not None:
-                return Verdict(expected, 0, f"seq {expected} (id {row.id}): {why}")
-        why = _wrong_head(connection, key, expected, last)
+        with _stream(connection, fact.c.seq.is_not(None), fact.c.seq) as rows:
+            for row in rows:
+                if row.seq != seq + 1:
+                    return Verdict(seq, 0, f"seq {seq + 1}: missing")
+                seq += 1
+                why = _wrong(key, row)
+                if why is None:
+                    last = _link(key, last, seq, row.mac)
+                    if not hmac.compare_digest(last, row.hash):
+                        why = "is not what was sealed here (moved, added, or one before removed)"
+                if why is not None:
+                    return Verdict(seq, 0, f"seq {seq} (id {row.id}): {why}")
+        why = _wrong_head(connection, key, seq, last)
         if why is not None:
-            return Verdict(expected, 0, why)
-        unsealed = 0
-        for row in _stream(connection, fact.c.seq.is_(None), fact.c.id):
-            unsealed += 1
-            why = _wrong(key, row)
-            if why is not None:
-                return Verdict(expected, unsealed, f"id {row.id} (not sealed yet): {why}")
-    except (TypeError, ValueError, OperationalError) as error:  # a value of a type we never wrote
-        return Verdict(expected, 0, f"the row after seq {expected}: cannot be read ({error})")
-    return Verdict(expected, unsealed, None)
+            return Verdict(seq, 0, why)
+        with _stream(connection, fact.c.seq.is_(None), fact.c.id) as rows:
+            for row in rows:
+                unsealed += 1
+                why = _wrong(key, row)
+                if why is not None:
+                    return Verdict(seq, unsealed, f"id {row.id} (not sealed yet): {why}")
+    except OperationalError as error:  # text that is not UTF-8, which SQLite lets stand
+        return Verdict(seq, unsealed, f"a row after seq {seq}: cannot be read ({error.orig})")
+    return Verdict(seq, unsealed, None)
 
 
 def _stream(
     connection: Connection, which: ColumnElement[bool], order: ColumnElement[int]
-) -> Iterable[Row[Any]]:
-    return connection.execute(
-        select(fact).where(which).order_by(order), execution_options={"yield_per": BATCH}
-    )
+) -> CursorResult[Any]:
+    raw = [type_coerce(column, NullType()) for column in fact.c]  # whatever stands there
+    statement = select(*raw).where(which).order_by(order)
+    return connection.execute(statement, execution_options={"yield_per": BATCH})
 
 
 def _wrong(key: bytes, row: Row[Any]) -> str | None:
     """Why ``row`` is not what :func:`append` wrote."""
+    types = [(row.text, str), (row.mac, bytes), (row.hash, bytes | None)]
+    if not all(isinstance(value, type_) for value, type_ in types):
+        return "text, mac or hash is of a type that we never write"
     body = row.text.encode()
     if not hmac.compare_digest(_mac(key, body), row.mac):
         return "text or mac was changed, or not written by us"
@@ -390,7 +397,7 @@ class Sealer:
                     await asyncio.sleep(pause)
         finally:
             if listener is not None:
-                listener.cancel()
+                await _end(listener)
 
     async def _round(self) -> None:
         """Seal all there is, then wait for a nudge, or for Facts that nobody nudged us about."""
@@ -399,7 +406,8 @@ class Sealer:
             pass
         while not await self._database.read(_is_work_left):
             try:
-                await asyncio.wait_for(self._wanted.wait(), IDLE_S)
+                async with asyncio.timeout(IDLE_S):  # wait_for may swallow a cancellation (3.11)
+                    await self._wanted.wait()
                 return
             except TimeoutError:
                 async with self._telling:
@@ -451,6 +459,13 @@ class Sealer:
         async with self._telling:
             await self.start()
             await self._read_on()
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancel ``task`` until it has ended: psycopg uses wait_for, which may swallow it (3.11)."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=1)
 
 
 def _is_work_left(connection: Connection) -> bool:
