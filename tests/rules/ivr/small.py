@@ -9,6 +9,7 @@ from callcenter.ivr import engine
 from callcenter.ivr.engine import Event, Step
 from callcenter.ivr.flowset import FlowSet
 from callcenter.ivr.loader import parse
+from callcenter.ivr.needs import Need
 from callcenter.ivr.visit import Visit, decode_visit
 
 #: Tuesday 24 November 2026, 10:00 in Jakarta.
@@ -113,6 +114,15 @@ class Caller:
 
     def gone(self) -> Step:
         return self.does(line.LegGone("leg", line.Cause.HUNG_UP))
+
+    def wait(self) -> line.Wait | None:
+        return self.step.wait
+
+    def need(self) -> Need | None:
+        return self.step.need
+
+    def queueing(self) -> bool:
+        return self.visit.queueing
 
     @property
     def visit(self) -> Visit:
