@@ -63,6 +63,11 @@ class PostgreSQL:
             "listen_addresses": "",
             "unix_socket_directories": str(self.folder),
             "fsync": "off",  # what is tested is us, not a power cut
+            "full_page_writes": "off",
+            "synchronous_commit": "off",
+            "wal_level": "minimal",
+            "max_wal_senders": "0",
+            "autovacuum": "off",
             "max_connections": "200",
         }
         options = [f"--{name}={value}" for name, value in settings.items()]
