@@ -95,8 +95,10 @@ $(VENV): requirements-dev.lock pyproject.toml scripts/link-node
 
 ui: $(PAGES) ## The pages, when their sources have changed
 
+# Not `npm ci`: it refuses when a registry lacks a locked package's binaries for other systems (biome's
+# on some mirrors). This installs the same locked versions, checks the same hashes, writes no lock.
 $(NODE_MODULES): ui/package-lock.json | $(VENV)
-	cd ui && $(NODE) npm ci --ignore-scripts --loglevel=error
+	cd ui && $(NODE) npm install --no-save --ignore-scripts --loglevel=error
 	@touch $@
 
 $(PAGES): $(NODE_MODULES) $(shell find ui -path ui/node_modules -prune -o -path ui/dist -prune -o -path ui/tests -prune -o -type f -print)

@@ -50,13 +50,16 @@ def test_what_the_project_asks_for_is_locked() -> None:
     assert {_name(line) for line in project["dependency-groups"]["dev"]} <= everything
 
 
-def test_the_pages_lock_names_no_address() -> None:
+def test_the_pages_lock_is_current_and_names_no_address() -> None:
     lock = json.loads((ROOT / "ui" / "package-lock.json").read_text())
     packages = {name: about for name, about in lock["packages"].items() if name}
     assert packages
     for name, about in packages.items():
         assert "resolved" not in about, name
         assert about["integrity"].startswith("sha512-"), name
+    asked = json.loads((ROOT / "ui" / "package.json").read_text())
+    for kind in ("dependencies", "devDependencies"):
+        assert lock["packages"][""].get(kind, {}) == asked.get(kind, {})
     assert "omit-lockfile-registry-resolved=true" in (ROOT / "ui" / ".npmrc").read_text().split()
 
 
