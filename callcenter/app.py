@@ -15,7 +15,7 @@ import secrets
 import signal
 import socket
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -35,7 +35,9 @@ from callcenter.db.facts import Sealer
 from callcenter.db.keys import Keys, unlock
 from callcenter.ivr.loader import load as load_flows
 from callcenter.line import DeviceKind, Line, LineResumed, Signal
-from callcenter.people import sign_ins
+from callcenter.people import accounts, passwords, sign_ins
+from callcenter.people.accounts import Account, BadAccount, NewAccount
+from callcenter.people.permissions import Role
 from callcenter.people.service import People
 from callcenter.queue import service as queue
 from callcenter.queue import topics as topic_files
@@ -70,15 +72,95 @@ class AlreadyRunning(Exception):
 
 
 @dataclass
+class Store:
+    """The storage alone, for the command line."""
+
+    db: Database
+    keys: Keys
+    clock: Clock
+    people: People
+
+    def close(self) -> None:
+        """Let go of it. Blocks."""
+        self.people.close()
+        self.db.close_sync()
+
+
+def open_store(settings: Settings, *, clock: Clock | None = None) -> Store:
+    """Open the database, brought up to date, with its keys. Blocks.
+
+    Raises:
+        DatabaseAway, ValueError: the database can't be used.
+        db.keys.SecretError: the secret is missing, or is another database's.
+    """
+    clock = clock or SystemClock()
+    migrate.upgrade(settings.database_url)
+    db = Database(settings.database_url)
+    keys = unlock(db, settings.secret, settings.secret_file)
+    return Store(db, keys, clock, People(db, keys, clock))
+
+
+# --- accounts -------------------------------------------------------------------------------------
+
+#: Who is made on the first start: username, role, name, and the page where they begin.
+_FIRST: Final = (
+    ("agen", Role.AGENT, "Agen", "/console"),
+    ("penyelia", Role.SUPERVISOR, "Penyelia", "/board"),
+    ("petugas", Role.OFFICER, "Petugas", "/cases"),
+    ("admin", Role.ADMIN, "Admin", "/"),
+)
+
+
+def add_account(
+    store: Store, settings: Settings, new: NewAccount, topics: Collection[str] | None = None
+) -> Account:
+    """Make an account; an agent knows ``topics``, or all of them.
+
+    Raises:
+        BadAccount: with every field that is wrong.
+        FlowErrors, TopicError: the topics can't be read.
+    """
+    if new.role is not Role.AGENT:
+        return store.people.add(new)
+    known = _topics(settings)
+    unknown = sorted(set(topics or ()) - known.keys())
+    if unknown:
+        raise BadAccount(topic=f"{', '.join(unknown)}: no such topic")
+    made = store.people.add(new)
+    store.db.write_sync(lambda conn: queue.set_topics(conn, made.id, topics or known))
+    return made
+
+
+def first_accounts(store: Store, settings: Settings) -> list[tuple[str, str, str]]:
+    """On an empty database one account of each role; gives username, password, page of each.
+
+    The passwords are kept nowhere else.
+    """
+    if store.db.read_sync(accounts.count):
+        return []
+    made = []
+    for username, role, name, page in _FIRST:
+        password = passwords.readable()
+        add_account(store, settings, NewAccount(username, name, role, password))
+        made.append((username, password, page))
+    return made
+
+
+def _topics(settings: Settings) -> dict[str, Topic]:
+    folder = settings.flows or resources.flows()
+    return topic_files.load((folder / "topics.yaml").read_text(encoding="utf-8"))
+
+
+# --- the parts ------------------------------------------------------------------------------------
+
+
+@dataclass
 class App:
     """The parts, joined. ``web`` is the ASGI application."""
 
     settings: Settings
-    clock: Clock
-    db: Database
-    keys: Keys
+    store: Store
     sealer: Sealer
-    people: People
     calls: Calls
     desk: Desk
     performer: Performer
@@ -89,6 +171,16 @@ class App:
     background: dict[str, Callable[[], Awaitable[None]]]
     resumed: set[str] = field(default_factory=set)  #: lines that have told us what exists
     lock: IO[str] | None = None
+
+    @property
+    def db(self) -> Database:
+        """The database."""
+        return self.store.db
+
+    @property
+    def clock(self) -> Clock:
+        """Where ``now`` comes from."""
+        return self.store.clock
 
     @property
     def hub(self) -> Hub:
@@ -104,8 +196,7 @@ class App:
 
     def close(self) -> None:
         """Let go of the storage."""
-        self.people.close()
-        self.db.close_sync()
+        self.store.close()
         if self.lock is not None:
             self.lock.close()
 
@@ -123,14 +214,12 @@ def assemble(settings: Settings, *, clock: Clock | None = None, paced: bool = Tr
         db.keys.SecretError: the secret is missing, or is another database's.
         ivr.errors.FlowErrors, TopicError: the flows are refused, with every error.
     """
-    clock = clock or SystemClock()
     folder = settings.flows or resources.flows()
-    topics = topic_files.load((folder / "topics.yaml").read_text(encoding="utf-8"))
+    topics = _topics(settings)
     flows = load_flows(folder, frozenset(topics))
     lock = _lock(settings)
-    migrate.upgrade(settings.database_url)
-    db = Database(settings.database_url)
-    keys = unlock(db, settings.secret, settings.secret_file)
+    store = open_store(settings, clock=clock)
+    db, keys, clock = store.db, store.keys, store.clock
     sealer = Sealer(db, keys)
     voice = _voice(settings, folder)
     sounds = SimulatedSounds(voice)
@@ -162,14 +251,10 @@ def assemble(settings: Settings, *, clock: Clock | None = None, paced: bool = Tr
         db, keys, clock, folder=settings.var / "recordings", lines=lines, calls=calls
     )
     calls.fetch = recordings.fetch
-    people = People(db, keys, clock)
     app = App(
         settings=settings,
-        clock=clock,
-        db=db,
-        keys=keys,
+        store=store,
         sealer=sealer,
-        people=people,
         calls=calls,
         desk=desk,
         performer=performer,
@@ -196,9 +281,9 @@ def _deps(
         pages = None
     return Deps(
         db=app.db,
-        keys=app.keys,
+        keys=app.store.keys,
         clock=app.clock,
-        people=app.people,
+        people=app.store.people,
         calls=app.calls,
         desk=app.desk,
         time_zone=settings.time_zone,
@@ -232,7 +317,21 @@ def _asterisk(settings: Settings, voice: Voice, lines: dict[str, Line]) -> Devic
     """The Asterisk line, where its address is set, and its softphone accounts."""
     if settings.asterisk_ari_url is None:
         return None
-    raise NotImplementedError("the Asterisk line is not joined yet")
+    # Only here: who has no Asterisk need not load its client.
+    from callcenter.telephony.asterisk.ari import Access
+    from callcenter.telephony.asterisk.line import AsteriskLine
+
+    access = Access(
+        settings.asterisk_ari_url,
+        settings.asterisk_ari_user,
+        settings.asterisk_ari_password or "",
+        settings.asterisk_ari_app,
+    )
+    asterisk = AsteriskLine(
+        access, voice, ws=settings.browser_ws_url or "", trunk=settings.asterisk_trunk
+    )
+    lines[asterisk.name] = asterisk
+    return asterisk.devices
 
 
 # --- running ------------------------------------------------------------------------------------
@@ -275,7 +374,7 @@ async def _keep(name: str, begin: Callable[[], Awaitable[None]]) -> None:
 async def housekeeping(app: App) -> None:
     """End sign-ins that are over; agents who have none left are not here any more."""
     while True:
-        ended = await app.people.end_expired()
+        ended = await app.store.people.end_expired()
         app.hub.end(one.sign_in for one in ended)
         for agent in await app.db.read(_agents_without_sign_in):
             with contextlib.suppress(NotNow):  # in a call: next time

@@ -89,5 +89,10 @@ async def console(deps: Deps, phones: Softphones, account: Account) -> Console:
     seq, shown = await deps.db.read(look)
     document = msgspec.to_builtins(shown) | {"seq": seq}
     document["agent"]["name"] = account.name
-    document["agent"]["device"]["account"] = softphone and msgspec.to_builtins(softphone)
+    document["agent"]["device"]["account"] = softphone and {
+        "uri": softphone.uri,
+        "username": softphone.username,
+        "password": softphone.password,
+        "ws": softphone.ws,
+    }
     return Console.model_validate(document)

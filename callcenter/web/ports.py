@@ -8,8 +8,6 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
-
 from callcenter.calls.desk import Desk
 from callcenter.calls.service import Calls
 from callcenter.clock import Clock
@@ -20,13 +18,17 @@ from callcenter.people.service import People
 from callcenter.stats.board import Board
 
 
-class BrowserAccount(msgspec.Struct, frozen=True):
+class BrowserAccount(Protocol):
     """How an agent's browser registers as a telephone. It lives as long as the sign-in."""
 
-    uri: str
-    username: str
-    password: str
-    ws: str
+    @property
+    def uri(self) -> str: ...
+    @property
+    def username(self) -> str: ...
+    @property
+    def password(self) -> str: ...
+    @property
+    def ws(self) -> str: ...
 
 
 class Devices(Protocol):

@@ -121,7 +121,7 @@ class House:
         await browser.sign_in(username)
         return browser
 
-    async def caller_waits(self, key: str = "1", caller: str | None = "+628111") -> str:
+    async def caller_waits(self, key: str = "1", caller: str | None = "+6281112345") -> str:
         """A simulated citizen calls and chooses a topic; gives the id of the phone."""
         phone = self.browser()
         answer = await phone.post("/simulator/calls", {"from": caller, "to": "1500630"})

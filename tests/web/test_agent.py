@@ -41,7 +41,7 @@ async def test_from_sign_in_to_a_case_with_its_number(house: House) -> None:
     assert (await agent.put("/api/agent/state", {"state": "ready"})).status_code == 200
     call = await house.caller_waits()
     offer = (await shows(agent, "offer"))["offer"]
-    assert offer["caller"] == "+628111"
+    assert offer["caller"] == "+6281112345"
     assert offer["topic"] == {"code": "upah", "label": {"id": "upah", "en": "wages"}}
     assert offer["line"] == "simulator"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from callcenter.web.guard import MOST_BODY_BYTES, Origins
@@ -92,7 +94,7 @@ async def test_a_body_has_a_limit(house: House, chunked: bool) -> None:
     browser = await house.signed_in("agen")
     big = b'{"state": "' + b"x" * MOST_BODY_BYTES + b'"}'
 
-    async def parts() -> object:
+    async def parts() -> AsyncIterator[bytes]:
         for start in range(0, len(big), 8192):
             yield big[start : start + 8192]
 

@@ -56,7 +56,7 @@ async def test_a_console_follows_its_agent_in_whole_documents(house: House) -> N
         seen = await message(socket)
         while not seen["agent"]["offer"]:
             seen = await message(socket)
-        assert seen["agent"]["offer"]["caller"] == "+628111"
+        assert seen["agent"]["offer"]["caller"] == "+6281112345"
 
 
 async def test_what_happens_to_others_is_not_sent(house: House) -> None:
@@ -120,7 +120,7 @@ async def test_a_storm_of_facts_becomes_a_few_boards(
         for n in range(30):
             await agent.put("/api/agent/state", {"state": ("ready", "paused")[n % 2]})
         await agent.put("/api/agent/state", {"state": "ready"})
-        boards = []
+        boards: list[dict[str, Any]] = []
         while not boards or boards[-1]["board"]["agents"][0]["state"] != "ready":
             boards.append(await message(socket))
         assert len(boards) <= 20

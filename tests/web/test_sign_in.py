@@ -193,14 +193,14 @@ async def test_a_sign_in_ends_by_idleness(house: House) -> None:
     browser = await house.signed_in("penyelia")
     house.clock.ahead_ms += sign_ins.IDLE_MS
     assert (await browser.get("/api/me")).status_code == 401
-    ended = await house.app.people.end_expired()
+    ended = await house.app.store.people.end_expired()
     assert [one.account for one in ended] == [house.ids["penyelia"]]
 
 
 @pytest.mark.parametrize("token", ["", "x", "a" * 5000, "é"])
 async def test_a_cookie_that_we_did_not_give_is_nobody(house: House, token: str) -> None:
     browser = house.browser()
-    headers = {"Cookie": f"session={token}".encode()}
+    headers = {b"Cookie": f"session={token}".encode()}
     answer = await browser.http.get("/api/me", headers=headers)
     assert answer.status_code in (400, 401)
 

@@ -1,0 +1,234 @@
+"""The command line: ``callcenter serve`` and what goes with it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from callcenter import settings as settings_module
+from callcenter.ivr.errors import FlowErrors
+from callcenter.people.permissions import Role
+
+if TYPE_CHECKING:
+    from callcenter.app import Store
+from callcenter.settings import Settings, SettingsError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A complaint hotline: IVR flows, queues, agents in the browser, a case store.",
+)
+flow = typer.Typer(no_args_is_help=True, help="IVR flows: look for mistakes, be the caller.")
+user = typer.Typer(no_args_is_help=True, help="Accounts of the staff.")
+db = typer.Typer(no_args_is_help=True, help="The database.")
+audit = typer.Typer(no_args_is_help=True, help="What was done, and that nobody changed it since.")
+app.add_typer(flow, name="flow")
+app.add_typer(user, name="user")
+app.add_typer(db, name="db")
+app.add_typer(audit, name="audit")
+
+
+def main() -> None:
+    """Run the command line; every failure that has a reason says it in one place, exit status 1."""
+    # Imported here: `callcenter --help` need not load the whole application for its errors.
+    from callcenter.db import DatabaseAway
+    from callcenter.db.keys import SecretError
+
+    try:
+        app()
+    except SettingsError as error:
+        _fail(*error.problems)
+    except FlowErrors as error:
+        _fail(*map(str, error.errors))
+    except DatabaseAway as error:
+        _fail(f"the database is away: {error}")
+    except (SecretError, ValueError, OSError) as error:
+        _fail(str(error))
+
+
+def _fail(*lines: str) -> None:
+    for line in lines:
+        print(f"callcenter: {line}", file=sys.stderr)
+    raise SystemExit(1)
+
+
+def _settings() -> Settings:
+    return settings_module.load(os.environ)
+
+
+# --- serve ----------------------------------------------------------------------------------------
+
+
+@app.command(epilog="Settings come from the environment; `callcenter settings` lists them.")
+def serve() -> None:
+    """Serve calls and pages until told to stop."""
+    from callcenter import app as application
+    from callcenter.web import logs
+
+    settings = _settings()
+    logs.configure(settings.log_level)
+    assembled = application.assemble(settings)
+    made = application.first_accounts(assembled.store, settings)
+    if made:
+        _print_first_accounts(settings, made)
+    asyncio.run(application.serve(assembled, _started))
+
+
+def _started(address: str) -> None:
+    print(f"callcenter: serving at {address}", flush=True)
+
+
+def _print_first_accounts(settings: Settings, made: list[tuple[str, str, str]]) -> None:
+    """Once, on the first start: who there is, and where they begin."""
+    print(
+        "\nThe database was empty, so these accounts were made. Their passwords are shown once:\n"
+    )
+    width = max(len(username) for username, _, _ in made)
+    for username, password, page in made:
+        print(f"  {username:{width}}  {password}   {settings.base_url}{page}")
+    if settings.simulator:
+        print(f"\n  A simulated caller's telephone:  {settings.base_url}/phone")
+    print("\nTo look at a busy day, stop this and run `callcenter demo`.\n", flush=True)
+
+
+@app.command()
+def settings() -> None:
+    """List the settings: variable, default, meaning."""
+    print(settings_module.table())
+
+
+# --- flows ----------------------------------------------------------------------------------------
+
+
+@flow.command("lint")
+def flow_lint(
+    path: Annotated[Path, typer.Argument(help="A flows' folder, or a file in it", exists=True)],
+) -> None:
+    """Name every mistake in the flows; exit status 1 when there is one."""
+    from callcenter.ivr import lint
+
+    errors = lint.lint(path)
+    print(lint.render(errors))
+    raise typer.Exit(1 if errors else 0)
+
+
+@flow.command("play")
+def flow_play(
+    path: Annotated[Path, typer.Argument(help="A flow's file, or a flows' folder", exists=True)],
+    always_open: Annotated[bool, typer.Option(help="Ignore the calendars")] = False,
+) -> None:
+    """Be the caller, in the terminal."""
+    from callcenter.ivr import lint, play
+    from callcenter.ivr.loader import load
+
+    folder, name = lint.locate(path)
+    flows = load(folder)
+
+    def read(prompt: str) -> str | None:
+        try:
+            return input(prompt)
+        except EOFError:
+            return None
+
+    play.play(
+        flows,
+        read=read,
+        write=print,
+        now=time.time_ns() // 1_000_000,
+        flow=name or "main",
+        always_open=always_open,
+    )
+
+
+# --- accounts -------------------------------------------------------------------------------------
+
+
+@user.command("add")
+def user_add(
+    username: str,
+    role: Annotated[Role, typer.Option(help="What the account may do")],
+    name: Annotated[str | None, typer.Option(help="The person's name, as pages show it")] = None,
+    language: Annotated[str, typer.Option(help="Language of the pages: id, en")] = "id",
+    topic: Annotated[
+        list[str] | None, typer.Option(help="A topic that the agent knows; all when left out")
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help="What the agent answers with: browser, sip, phone or simulated"),
+    ] = None,
+    address: Annotated[str, typer.Option(help="sip:… or a telephone number in E.164")] = "",
+    password_stdin: Annotated[
+        bool, typer.Option(help="Read the password from standard input instead of making one")
+    ] = False,
+) -> None:
+    """Make an account. Its password is made and shown once, unless it is given."""
+    from callcenter import app as application
+    from callcenter.line import Device, DeviceKind
+    from callcenter.people import passwords
+    from callcenter.people.accounts import BadAccount, NewAccount
+
+    settings = _settings()
+    password = sys.stdin.readline().rstrip("\n") if password_stdin else passwords.readable()
+    try:
+        kind = DeviceKind(device) if device else None
+        new = NewAccount(
+            username=username,
+            name=name or username,
+            role=role,
+            password=password,
+            language=language,
+            device=Device(kind, address) if kind else None,
+        )
+        with _store(settings) as store:
+            application.add_account(store, settings, new, topic)
+    except BadAccount as error:
+        _fail(*(f"{field}: {why}" for field, why in error.fields.items()))
+    print(f"{username} was added." + ("" if password_stdin else f" Password: {password}"))
+
+
+@contextlib.contextmanager
+def _store(settings: Settings) -> Iterator[Store]:
+    from callcenter import app as application
+
+    store = application.open_store(settings)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+# --- the database ---------------------------------------------------------------------------------
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the database's schema up to date (``serve`` does it too)."""
+    from callcenter.db import migrate
+
+    migrate.upgrade(_settings().database_url)
+    print(f"The schema is {migrate.head()}.")
+
+
+@audit.command("verify")
+def audit_verify() -> None:
+    """Check every Fact's mac and the chain; name the first bad row, exit status 1."""
+    from callcenter.db import facts
+
+    with _store(_settings()) as store:
+        verdict = store.db.read_sync(lambda conn: facts.verify(conn, store.keys))
+    if verdict.bad is not None:
+        _fail(verdict.bad)
+    print(f"{verdict.rows} Facts are as they were written ({verdict.unsealed} not yet sealed).")
+
+
+if __name__ == "__main__":
+    main()
