@@ -3,7 +3,7 @@ import { mockApi } from "./mock/plugin.ts";
 
 // The pages are one bundle; JsSIP (softphone) and uPlot (chart) are loaded when a page needs them.
 export default defineConfig({
-  plugins: [mockApi()],
+  plugins: process.env.VITEST ? [] : [mockApi()],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   build: {
     outDir: "dist",

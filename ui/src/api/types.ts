@@ -62,7 +62,7 @@ export interface Offer {
   id: string;
   call: string;
   topic: Topic;
-  language: Language;
+  language: Language | null;
   caller: string | null;
   line: string;
   waited_ms: number;
@@ -90,7 +90,7 @@ export interface CaseDraft extends CaseForm {
 
 export interface Call {
   id: string;
-  state: "connecting" | "talking" | "held";
+  state: "connecting" | "talking" | "held" | "ended";
   since: number;
   answered_at: number | null;
   caller: string | null;
@@ -153,12 +153,19 @@ export interface Today {
   arrived: number;
   answered: number;
   abandoned: number;
+  /** Of the abandoned: those who hardly waited. */
+  abandoned_short: number;
+  /** Left the queue by a key or a time limit. */
+  left: number;
   messages: number;
   cases: number;
   in_ivr: number;
   talking: number;
   longest_wait_s: number | null;
   average_wait_s: number | null;
+  /** Shares, 0..1. */
+  service_level: number | null;
+  abandon_rate: number | null;
 }
 
 export interface Hour {
@@ -236,7 +243,7 @@ export interface CaseView extends CaseForm {
 
 // --- simulator --------------------------------------------------------------------------------
 
-export type SimulatedWait = "keys" | "recording" | "music" | "room" | "prompts_end";
+export type SimulatedWait = "keys" | "recording" | "music" | "room" | "prompts_end" | "gone";
 
 export interface Heard {
   n: number;

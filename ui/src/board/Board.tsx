@@ -3,7 +3,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import { get } from "../api/http";
 import { Live } from "../api/live";
 import type { AgentState, BoardAgent, BoardView, Today } from "../api/types";
-import { count, explain, label, word, words } from "../i18n";
+import { count, explain, label, percent, word, words } from "../i18n";
 import { now } from "../lib/clock";
 import { duration } from "../lib/format";
 import { HourChart } from "./HourChart";
@@ -38,11 +38,11 @@ export function Board() {
         <Freshness live={live} />
       </div>
       <div class={live.link.value === "lost" ? "board-grid stale" : "board-grid"}>
-        <Counts today={view.today} />
         <WaitingList view={view} />
         <Topics view={view} />
         <Agents agents={view.agents} view={view} />
         <HourChart hours={view.by_hour} />
+        <Counts today={view.today} />
       </div>
     </div>
   );
@@ -62,12 +62,18 @@ function Freshness({ live }: { live: Live<BoardView> }) {
 }
 
 const NOW_COUNTS = ["in_ivr", "talking"] as const;
-const DAY_COUNTS = ["arrived", "answered", "abandoned", "messages", "cases"] as const;
-const DAY_TIMES = ["longest_wait_s", "average_wait_s"] as const;
+const DAY_COUNTS = ["arrived", "answered", "abandoned", "left", "messages", "cases"] as const;
+const DAY_SHARES = ["service_level", "abandon_rate"] as const;
+const DAY_TIMES = ["average_wait_s", "longest_wait_s"] as const;
+type Shown =
+  | (typeof NOW_COUNTS)[number]
+  | (typeof DAY_COUNTS)[number]
+  | (typeof DAY_SHARES)[number]
+  | (typeof DAY_TIMES)[number];
 
 function Counts({ today }: { today: Today }) {
   const t = words.value.board;
-  const tile = (name: keyof Today, value: string) => (
+  const tile = (name: Shown, value: string) => (
     <div key={name} class="tile">
       <dt>{t.counts[name]}</dt>
       <dd>{value}</dd>
@@ -75,6 +81,7 @@ function Counts({ today }: { today: Today }) {
     </div>
   );
   const time = (seconds: number | null) => (seconds === null ? "–" : duration(seconds * 1000));
+  const share = (part: number | null) => (part === null ? "–" : percent(part));
   return (
     <section class="panel counts" aria-label={t.today}>
       <div class="counts-now">
@@ -85,6 +92,7 @@ function Counts({ today }: { today: Today }) {
         <h2>{t.today}</h2>
         <dl>
           {DAY_COUNTS.map((name) => tile(name, count(today[name])))}
+          {DAY_SHARES.map((name) => tile(name, share(today[name])))}
           {DAY_TIMES.map((name) => tile(name, time(today[name])))}
         </dl>
       </div>
@@ -196,6 +204,7 @@ const ORDER: readonly AgentState[] = [
 
 function Agents({ agents, view }: { agents: BoardAgent[]; view: BoardView }) {
   const { board: t, states } = words.value;
+  const busy = agents.length > 0;
   const groups = ORDER.map((state) => ({
     state,
     members: agents.filter((agent) => agent.state === state).sort((a, b) => a.since - b.since),
@@ -203,10 +212,10 @@ function Agents({ agents, view }: { agents: BoardAgent[]; view: BoardView }) {
   return (
     <section class="panel agents">
       <h2>{t.agents}</h2>
-      {agents.length === 0 && <p class="nothing">{t.noAgents}</p>}
+      {!busy && <p class="nothing">{t.noAgents}</p>}
       <ul class="states">
         {groups
-          .filter(({ state, members }) => members.length > 0 || state !== "offline")
+          .filter(({ state, members }) => members.length > 0 || (busy && state !== "offline"))
           .map(({ state, members }) => (
             <li key={state}>
               <h3 class={`state ${state}`}>

@@ -10,17 +10,21 @@ export function HourChart({ hours }: { hours: Hour[] }) {
     <section class="panel by-hour">
       <div class="panel-head">
         <h2>{t.byHour}</h2>
-        <ul class="legend" aria-hidden="true">
-          <li class="arrived">{t.counts.arrived}</li>
-          <li class="answered">{t.counts.answered}</li>
-          <li class="abandoned">{t.counts.abandoned}</li>
-        </ul>
+        {hours.length > 0 && (
+          <ul class="legend" aria-hidden="true">
+            <li class="arrived">{t.counts.arrived}</li>
+            <li class="answered">{t.counts.answered}</li>
+            <li class="abandoned">{t.counts.abandoned}</li>
+          </ul>
+        )}
       </div>
       {hours.length === 0 ? <p class="nothing">{t.noCalls}</p> : <Bars hours={hours} />}
-      <details>
-        <summary>{t.table}</summary>
-        <HourTable hours={hours} />
-      </details>
+      {hours.length > 0 && (
+        <details>
+          <summary>{t.table}</summary>
+          <HourTable hours={hours} />
+        </details>
+      )}
     </section>
   );
 }

@@ -6,7 +6,7 @@ import { label, word, words } from "../i18n";
 import { now, serverNow } from "../lib/clock";
 import { duration, phone } from "../lib/format";
 import { useShortcuts } from "../lib/keys";
-import type { ConsoleStore } from "./store";
+import { type ConsoleStore, languageName } from "./store";
 
 interface Props {
   store: ConsoleStore;
@@ -71,10 +71,10 @@ function Facts({ children }: { children: ComponentChildren }) {
 }
 
 function Offered({ store, view, offer }: Props & { offer: Offer }) {
-  const { offer: t, language } = words.value;
+  const t = words.value.offer;
   const answering = store.accepting.value === offer.id;
   const { kind } = view.agent.device;
-  const answersHere = kind === "browser" || kind === "simulated";
+  const answersHere = store.answersHere(offer.line);
   const answer = () => void store.accept();
   useShortcuts(
     answersHere
@@ -92,7 +92,7 @@ function Offered({ store, view, offer }: Props & { offer: Offer }) {
       </div>
       <Facts>
         <dt>{t.speaks}</dt>
-        <dd>{word(language, offer.language)}</dd>
+        <dd>{languageName(offer.language)}</dd>
         <dt>{t.waited}</dt>
         <dd>{duration(offer.waited_ms + now.value - offer.offered_at)}</dd>
         <dt>{t.caller}</dt>
@@ -171,7 +171,7 @@ function chosen(text: string, view: ConsoleView): string {
 function Talk({ store, view, call }: Props & { call: Call }) {
   const { call: t, offer: o } = words.value;
   const phoneState = store.phone.state.value;
-  const ownPhone = view.agent.device.kind === "browser";
+  const ownPhone = store.ringsHere(call.line);
   const up = phoneState.session === "up";
   useShortcuts({
     F7: ownPhone && up ? () => store.toggleMute() : undefined,
@@ -182,7 +182,7 @@ function Talk({ store, view, call }: Props & { call: Call }) {
     <div class="talk">
       <p class={`eyebrow talk-state ${call.state}`}>{phoneState.held ? t.onHold : t[call.state]}</p>
       <p class="timer" role="timer">
-        {duration(now.value - (call.answered_at ?? call.since))}
+        {call.answered_at === null ? "–:––" : duration(now.value - call.answered_at)}
       </p>
       <h2 class="caller">{call.caller === null ? o.withheld : phone(call.caller)}</h2>
       <p class="talk-topic">{call.topic ? label(call.topic.label) : "–"}</p>

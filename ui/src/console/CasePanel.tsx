@@ -4,7 +4,22 @@ import type { Topic } from "../api/types";
 import { explain, label, timeOfDay, word, words } from "../i18n";
 import type { SaveState } from "../lib/autosave";
 import { caseNumber, pin } from "../lib/format";
-import type { CaseAutosave, CaseField, ConsoleStore } from "./store";
+import { attempt, tell } from "../shell/notices";
+import {
+  CASE_FIELDS,
+  type CaseAutosave,
+  type CaseField,
+  type ConsoleStore,
+  type Kept,
+} from "./store";
+
+/** What the server takes, in characters. */
+const LONGEST: Record<CaseField, number> = {
+  topic: 80,
+  reporter_name: 200,
+  employer: 200,
+  narrative: 20_000,
+};
 
 interface Props {
   store: ConsoleStore;
@@ -16,7 +31,9 @@ export function CasePanel({ store, topics }: Props) {
   const writing = store.writing.value;
   return (
     <section class="panel case-panel" id="case-panel" tabIndex={-1} aria-label={t.casePanel}>
-      {writing === null ? (
+      {writing === null && store.kept.value !== null ? (
+        <KeptNotes store={store} kept={store.kept.value} />
+      ) : writing === null ? (
         <p class="nothing">{t.noCase}</p>
       ) : (
         <CaseForm key={writing.call} save={writing.save} topics={topics} />
@@ -39,6 +56,7 @@ function CaseForm({ save, topics }: { save: CaseAutosave; topics: Topic[] }) {
   const field = (name: CaseField) => ({
     name,
     value: form[name],
+    maxLength: LONGEST[name],
     onInput: (event: Event) => save.edit(name, (event.target as HTMLInputElement).value),
   });
   return (
@@ -64,7 +82,11 @@ function CaseForm({ save, topics }: { save: CaseAutosave; topics: Topic[] }) {
       <div class="case-fields">
         <label class="field">
           <span>{t.topic}</span>
-          <select {...field("topic")} onChange={field("topic").onInput}>
+          <select
+            name="topic"
+            value={form.topic}
+            onChange={(event) => save.edit("topic", event.currentTarget.value)}
+          >
             {form.topic === "" && <option value="">{t.noTopic}</option>}
             {topics.map((topic) => (
               <option key={topic.code} value={topic.code}>
@@ -148,6 +170,39 @@ function Conflicts({ save }: { save: CaseAutosave }) {
           </div>
         </div>
       ))}
+    </div>
+  );
+}
+
+/** Notes whose call ended while the server was away: never thrown away without being asked. */
+function KeptNotes({ store, kept }: { store: ConsoleStore; kept: Kept }) {
+  const t = words.value.form;
+  const text = CASE_FIELDS.map((field) => kept.form[field])
+    .filter((each) => each !== "")
+    .join("\n");
+  const copy = async () => {
+    if (await attempt(() => navigator.clipboard.writeText(text))) tell(t.copied);
+  };
+  return (
+    <div class="conflicts" role="alert">
+      <p>
+        <b>{t.kept(caseNumber(kept.number))}</b>
+      </p>
+      <p>{t.keptText}</p>
+      <blockquote>{text}</blockquote>
+      <div class="pair">
+        <button type="button" onClick={() => void copy()}>
+          {t.copy}
+        </button>
+        <button
+          type="button"
+          onClick={() => {
+            store.kept.value = null;
+          }}
+        >
+          {t.discard}
+        </button>
+      </div>
     </div>
   );
 }

@@ -8,12 +8,16 @@ import { Live } from "../api/live";
 import type { CaseDraft, CaseForm, ConsoleView, Offer } from "../api/types";
 import { label, word, words } from "../i18n";
 import { Autosave } from "../lib/autosave";
+import { type Backoff, wait } from "../lib/backoff";
 import { tick } from "../lib/clock";
 import { announce, tell, tellError } from "../shell/notices";
 import { Leader } from "../softphone/leader";
 import { Softphone } from "../softphone/softphone";
 import { type Microphone, reach } from "./availability";
 import { Ring } from "./ring";
+
+/** The line whose calls are answered by the click alone. */
+const SIMULATOR = "simulator";
 
 export const CASE_FIELDS = ["topic", "reporter_name", "employer", "narrative"] as const;
 export type CaseField = (typeof CASE_FIELDS)[number];
@@ -24,6 +28,16 @@ interface Writing {
   call: string;
   save: CaseAutosave;
 }
+
+/** What was typed and could not be saved while its call lasted. */
+export interface Kept {
+  call: string;
+  number: string;
+  form: CaseForm;
+}
+
+/** After our phone is there, the server may take this long to hear of it; then it is asked. */
+const LOOK_AGAIN: Backoff = { first_ms: 500, most_ms: 15_000 };
 
 export class ConsoleStore {
   readonly live = new Live<ConsoleView>({
@@ -41,6 +55,7 @@ export class ConsoleStore {
   /** The offer that was answered and is not yet a call. */
   readonly accepting = signal<string | null>(null);
   readonly writing = signal<Writing | null>(null);
+  readonly kept = signal<Kept | null>(null);
 
   readonly reach = computed(() => {
     const view = this.live.document.value;
@@ -57,6 +72,8 @@ export class ConsoleStore {
 
   #disposers: (() => void)[] = [];
   #before: ConsoleView | null = null;
+  #looking: ReturnType<typeof setTimeout> | undefined;
+  #looked = 0;
 
   constructor(account: string) {
     this.leader = new Leader(account);
@@ -73,6 +90,7 @@ export class ConsoleStore {
       this.ring.prepare(),
       effect(() => this.#useAccount()),
       effect(() => this.#follow()),
+      effect(() => this.#compareDevice()),
       effect(() => this.leader.setBusy(this.phone.state.value.session !== "none")),
     ];
     window.addEventListener("beforeunload", this.#leaving);
@@ -82,6 +100,7 @@ export class ConsoleStore {
 
   stop(): void {
     for (const dispose of this.#disposers) dispose();
+    clearTimeout(this.#looking);
     window.removeEventListener("beforeunload", this.#leaving);
     window.removeEventListener("pagehide", this.#left);
     this.live.stop();
@@ -108,11 +127,23 @@ export class ConsoleStore {
     if (!offer || this.accepting.value === offer.id) return;
     this.accepting.value = offer.id;
     this.ring.stop();
-    if (this.#view?.agent.device.kind === "browser") this.phone.answer();
+    if (this.ringsHere(offer.line)) this.phone.answer();
     const accepted = await this.#act(() => post(`/api/agent/offers/${offer.id}/accept`), offer);
     if (accepted) return;
     this.accepting.value = null;
     if (this.#view?.call == null) this.phone.hangUp();
+  }
+
+  /** Whether a call on `line` comes to the phone in this page. The simulator rings the console
+   * itself, whatever phone the agent has. */
+  ringsHere(line: string): boolean {
+    return this.#view?.agent.device.kind === "browser" && line !== SIMULATOR;
+  }
+
+  /** Whether the button in the console is what answers a call on `line`. */
+  answersHere(line: string): boolean {
+    const kind = this.#view?.agent.device.kind;
+    return line === SIMULATOR || kind === "browser" || kind === "simulated";
   }
 
   async decline(): Promise<void> {
@@ -188,6 +219,27 @@ export class ConsoleStore {
     void this.phone.use(account).catch(tellError);
   }
 
+  /** The server learns from the phone network whether our phone is there (or gets us an account
+   * later), and tells it only with other news: while something is amiss it is asked. */
+  #compareDevice(): void {
+    clearTimeout(this.#looking);
+    const device = this.live.document.value?.agent.device;
+    const registered = this.phone.state.value.registration === "registered";
+    const ours = device?.kind === "browser" && this.leader.role.value === "leader";
+    const differ = ours && (device.account === null || device.up !== registered);
+    if (!differ || this.live.link.value !== "live") {
+      this.#looked = 0;
+      return;
+    }
+    this.#looking = setTimeout(
+      () => {
+        this.#looked += 1;
+        void this.live.refresh();
+      },
+      wait(LOOK_AGAIN, this.#looked),
+    );
+  }
+
   #follow(): void {
     const view = this.live.document.value;
     const leads = this.leader.role.value === "leader";
@@ -204,9 +256,8 @@ export class ConsoleStore {
     const { offer } = view;
     if (offer && offer.id !== before?.offer?.id) {
       const topic = label(offer.topic.label);
-      announce(words.value.offer.announce(topic, word(words.value.language, offer.language)), true);
-      const rings = view.agent.device.kind === "browser" || view.agent.device.kind === "simulated";
-      if (leads && rings) this.ring.start(words.value.offer.notify(topic));
+      announce(words.value.offer.announce(topic, languageName(offer.language)), true);
+      if (leads && this.answersHere(offer.line)) this.ring.start(words.value.offer.notify(topic));
     }
     if (offer || !before?.offer) return;
     this.ring.stop();
@@ -236,29 +287,43 @@ export class ConsoleStore {
       writing.save.adopt(stored);
       return;
     }
-    this.writing.value = {
-      call,
-      save: new Autosave<CaseField, CaseDraft>({
-        fields: CASE_FIELDS,
-        stored: withTexts(stored),
-        save: async (changes, version, last) =>
-          withTexts(
-            await put<CaseDraft>(
-              `/api/agent/calls/${call}/case`,
-              { version, ...changes },
-              { keepalive: last },
-            ),
+    const save: CaseAutosave = this.#autosave(call, stored);
+    const kept = this.kept.peek();
+    if (kept?.call === call) {
+      // The same caller is back: what could not be saved is typed again.
+      for (const field of CASE_FIELDS) save.edit(field, kept.form[field]);
+      this.kept.value = null;
+    }
+    this.writing.value = { call, save };
+  }
+
+  #autosave(call: string, stored: CaseDraft): CaseAutosave {
+    return new Autosave<CaseField, CaseDraft>({
+      fields: CASE_FIELDS,
+      stored: withTexts(stored),
+      save: async (changes, version, last) =>
+        withTexts(
+          await put<CaseDraft>(
+            `/api/agent/calls/${call}/case`,
+            { version, ...changes },
+            { keepalive: last },
           ),
-        current: (error) => (error.code === "stale" ? error.current : null),
-      }),
-    };
+        ),
+      current: (error) => (error.code === "stale" ? error.current : null),
+    });
   }
 
   #endWriting(): void {
     const writing = this.writing.peek();
     if (writing === null) return;
-    void writing.save.flush(true).finally(() => writing.save.stop());
     this.writing.value = null;
+    void writing.save.flush(true).then((saved) => {
+      writing.save.stop();
+      const { number } = writing.save.stored.value;
+      if (!saved) {
+        this.kept.value = { call: writing.call, number, form: writing.save.form.value };
+      }
+    });
   }
 
   async #watchMicrophone(): Promise<void> {
@@ -283,6 +348,9 @@ export class ConsoleStore {
     void this.writing.value?.save.flush(true);
   };
 }
+
+export const languageName = (code: string | null): string =>
+  code === null ? "–" : word(words.value.language, code);
 
 /** The thing that was acted on does not exist any more, or not in that state. */
 function isGone(error: unknown): boolean {

@@ -44,6 +44,8 @@ export const en: Dictionary = {
     signedOut: "Your session has ended. Sign in again.",
     refused: (why) => `Not possible now: ${why}`,
     server: "Something went wrong on the server. Try once more; if it repeats, tell a supervisor.",
+    notNow: (state) => `Not possible while you are “${state}”. Finish that first.`,
+    tooLate: "Too late: it is over.",
     tooMany: "Too many attempts. Wait some minutes, then try again.",
   },
 
@@ -161,6 +163,7 @@ export const en: Dictionary = {
     connecting: "Connecting",
     talking: "Talking",
     held: "The caller hears music",
+    ended: "Call ended",
     heldLost: "Your phone lost its connection; the caller is held until you are back",
     mute: "Mute",
     unmute: "Unmute",
@@ -178,7 +181,6 @@ export const en: Dictionary = {
       "The sound is cut. Wait a moment; if it does not return, ask the caller to call again.",
     connected: "Connected.",
     over: "The call has ended.",
-    leave: "You are in a call.",
   },
 
   form: {
@@ -203,7 +205,12 @@ export const en: Dictionary = {
     keepMine: "Use my text",
     takeTheirs: "Use what is stored",
     emptyText: "(empty)",
-    leave: "Something is not saved yet.",
+    kept: (number) => `Notes for ${number} could not be saved in time`,
+    keptText:
+      "That call ended before the server could save them. Copy them if you still need them.",
+    copy: "Copy",
+    copied: "Copied.",
+    discard: "Discard",
     status: "Status",
   },
 
@@ -257,6 +264,7 @@ export const en: Dictionary = {
       music: "Hold music: waiting for an agent",
       room: "Talking with an agent",
       prompts_end: "Listening",
+      gone: "The hotline hangs up",
     },
     badNumber: "Enter a valid number, such as +62811000111.",
   },
@@ -281,6 +289,9 @@ export const en: Dictionary = {
       abandoned: "Hung up waiting",
       messages: "Voice messages",
       cases: "New complaints",
+      left: "Left the queue",
+      service_level: "Service level",
+      abandon_rate: "Abandon rate",
       longest_wait_s: "Longest wait",
       average_wait_s: "Average wait",
     },
@@ -292,6 +303,9 @@ export const en: Dictionary = {
       abandoned: "from the queue, before an answer",
       messages: "recorded, became cases",
       cases: "numbers given out",
+      left: "by a key or a time limit",
+      service_level: "answered within 20 seconds",
+      abandon_rate: "hung up after waiting 5 seconds or more",
       longest_wait_s: "from queueing to answer or hang-up",
       average_wait_s: "from queueing to answer",
     },
@@ -312,7 +326,7 @@ export const en: Dictionary = {
 
   cases: {
     title: "Cases",
-    search: "Search number, name or company",
+    search: "Search complaint number (its beginning will do)",
     searchButton: "Search",
     status: "Status",
     topic: "Topic",
@@ -367,6 +381,7 @@ export const en: Dictionary = {
       message_left: "Voice message left",
       status_read: "Status read out by phone",
       pin_refused: "PIN refused",
+      wrap_up_done: "Call wrapped up",
     },
     dataNames: {
       topic: "topic",
@@ -375,6 +390,8 @@ export const en: Dictionary = {
       role: "role",
       seconds: "length",
       reason: "reason",
+      status: "status",
+      outcome: "result",
     },
   },
 };

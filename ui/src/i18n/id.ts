@@ -50,6 +50,8 @@ export const id = {
     signedOut: "Sesi Anda sudah berakhir. Masuk lagi.",
     refused: (why: string) => `Tidak bisa sekarang: ${why}`,
     server: "Ada kesalahan di server. Coba sekali lagi; bila terulang, beri tahu supervisor.",
+    notNow: (state: string) => `Tidak bisa saat status Anda “${state}”. Selesaikan itu dulu.`,
+    tooLate: "Sudah terlambat: itu sudah selesai.",
     tooMany: "Terlalu banyak percobaan. Tunggu beberapa menit, lalu coba lagi.",
   },
 
@@ -169,6 +171,7 @@ export const id = {
     connecting: "Menyambungkan",
     talking: "Berbicara",
     held: "Penelepon mendengar musik",
+    ended: "Panggilan berakhir",
     heldLost: "Sambungan telepon Anda putus; penelepon ditahan sampai Anda kembali",
     mute: "Bisukan",
     unmute: "Bersuara lagi",
@@ -185,7 +188,6 @@ export const id = {
     noSound: "Suara terputus. Tunggu sebentar; bila tidak kembali, minta penelepon menelepon lagi.",
     connected: "Tersambung.",
     over: "Panggilan berakhir.",
-    leave: "Anda sedang dalam panggilan.",
   },
 
   form: {
@@ -210,7 +212,11 @@ export const id = {
     keepMine: "Pakai teks saya",
     takeTheirs: "Pakai yang tersimpan",
     emptyText: "(kosong)",
-    leave: "Ada yang belum tersimpan.",
+    kept: (number: string) => `Catatan untuk ${number} tidak sempat tersimpan`,
+    keptText: "Panggilan itu sudah selesai sebelum server bisa menyimpan. Salin bila masih perlu.",
+    copy: "Salin",
+    copied: "Tersalin.",
+    discard: "Buang",
     status: "Status",
   },
 
@@ -265,6 +271,7 @@ export const id = {
       music: "Musik tunggu: menunggu petugas",
       room: "Berbicara dengan petugas",
       prompts_end: "Mendengarkan",
+      gone: "Hotline menutup",
     },
     badNumber: "Isi nomor yang benar, misalnya +62811000111.",
   },
@@ -289,6 +296,9 @@ export const id = {
       abandoned: "Menutup saat menunggu",
       messages: "Pesan suara",
       cases: "Pengaduan baru",
+      left: "Keluar dari antrean",
+      service_level: "Tingkat layanan",
+      abandon_rate: "Tingkat menutup",
       longest_wait_s: "Tunggu terlama",
       average_wait_s: "Tunggu rata-rata",
     },
@@ -300,6 +310,9 @@ export const id = {
       abandoned: "dari antrean, sebelum dijawab",
       messages: "direkam dan menjadi kasus",
       cases: "nomor yang diberikan",
+      left: "dengan tombol atau batas waktu",
+      service_level: "dijawab dalam 20 detik",
+      abandon_rate: "menutup setelah menunggu 5 detik atau lebih",
       longest_wait_s: "dari antre sampai dijawab atau menutup",
       average_wait_s: "dari antre sampai dijawab",
     },
@@ -320,7 +333,7 @@ export const id = {
 
   cases: {
     title: "Kasus",
-    search: "Cari nomor, nama, atau perusahaan",
+    search: "Cari nomor pengaduan (cukup awalnya)",
     searchButton: "Cari",
     status: "Status",
     topic: "Topik",
@@ -378,6 +391,7 @@ export const id = {
       message_left: "Pesan suara ditinggalkan",
       status_read: "Status dibacakan lewat telepon",
       pin_refused: "PIN ditolak",
+      wrap_up_done: "Panggilan diselesaikan",
     } as Record<string, string>,
     dataNames: {
       topic: "topik",
@@ -386,6 +400,8 @@ export const id = {
       role: "peran",
       seconds: "lama",
       reason: "alasan",
+      status: "status",
+      outcome: "hasil",
     } as Record<string, string>,
   },
 };

@@ -37,6 +37,7 @@ export const word = (map: Readonly<Record<string, string>>, code: string): strin
 
 /** `format.ts` in the present language. */
 export const count = (n: number): string => format.count(n, language.value);
+export const percent = (part: number): string => format.percent(part, language.value);
 export const timeOfDay = (at: number): string => format.timeOfDay(at, language.value);
 export const dayAndTime = (at: number): string => format.dayAndTime(at, language.value);
 
@@ -50,6 +51,8 @@ export function explain(error: unknown): string {
   if (error.status === 404) return errors.notFound;
   if (error.status === 429) return errors.tooMany;
   if (error.status >= 500) return errors.server;
+  if (error.code === "not_now") return errors.notNow(word(words.value.states, error.message));
+  if (error.code === "too_late") return errors.tooLate;
   const fields = Object.entries(error.fields).map(([field, why]) => `${field}: ${why}`);
   return errors.refused(fields.join("; ") || error.message || error.code);
 }

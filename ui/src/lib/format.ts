@@ -46,6 +46,14 @@ export function dayAndTime(at: number, language: Language): string {
   return `${day}, ${timeOfDay(at, language)}`;
 }
 
+/** A share of 0..1 as `78,5 %`. */
+export function percent(part: number, language: Language): string {
+  return new Intl.NumberFormat(LOCALE[language], {
+    style: "percent",
+    maximumFractionDigits: 1,
+  }).format(part);
+}
+
 /** A whole number with the language's separators. */
 export function count(n: number, language: Language): string {
   return new Intl.NumberFormat(LOCALE[language]).format(n);

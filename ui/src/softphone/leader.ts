@@ -83,18 +83,25 @@ export class Leader {
     this.#waiting = waiting;
     // What is not granted at once means that another tab leads; we stay in the queue behind it.
     const slow = setTimeout(() => this.#follow(), ASK_MS);
+    let granted = false;
     try {
       await locks.request(
         this.#name,
         steal ? { steal: true } : { signal: waiting.signal },
         async () => {
           clearTimeout(slow);
+          granted = true;
           await this.#hold();
         },
       );
     } catch {
-      // Another tab took the lock: back into the queue. (An abort of our own needs nothing.)
       if (this.#stopped || waiting.signal.aborted) return;
+      if (!granted) {
+        // The browser gives no locks here: as without them.
+        this.#role.value = "leader";
+        return;
+      }
+      // Another tab took the lock: back into the queue.
       this.#follow();
       void this.#lead(locks, false);
     } finally {
