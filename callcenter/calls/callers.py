@@ -10,7 +10,8 @@ _MOST_DIGITS = 20
 
 
 def normalise(raw: str | None, region: str = "ID") -> str | None:
-    """``raw`` in E.164 if it is a possible number, else its digits; None when it is withheld."""
+    """``raw`` in E.164 if it is a possible number, else its digits (with a leading ``+`` where it
+    had one); None when it is withheld."""
     if raw is None or raw.strip().lower() in _WITHHELD:
         return None
     try:
@@ -21,4 +22,4 @@ def normalise(raw: str | None, region: str = "ID") -> str | None:
         if phonenumbers.is_possible_number(number):
             return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     digits = "".join(sign for sign in raw if sign in "0123456789")[:_MOST_DIGITS]
-    return digits or None
+    return ("+" if raw.strip().startswith("+") else "") + digits if digits else None
