@@ -45,8 +45,6 @@ from callcenter.queue.agents import AgentState
 from callcenter.queue.topics import Topic
 from callcenter.settings import Settings
 from callcenter.stats.service import restore
-from callcenter.telephony.asterisk.ari import Access
-from callcenter.telephony.asterisk.line import AsteriskLine
 from callcenter.telephony.performer import Performer
 from callcenter.telephony.recordings import Recordings
 from callcenter.telephony.simulator.line import SimulatorLine

@@ -144,7 +144,7 @@ class DeviceKind(StrEnum):
 
 
 class Device(_Word, frozen=True, tag="device"):
-    """``address``: the agent id for a browser or simulated device, ``sip:…``, or an E.164 number."""
+    """``address``: an agent id (browser, simulated), ``sip:…``, or an E.164 number."""
 
     kind: DeviceKind
     address: str
@@ -295,7 +295,7 @@ class LiveLeg(_Word, frozen=True, tag="live_leg"):
 
 
 class LineResumed(_Word, frozen=True, tag="line_resumed"):
-    """We are in touch again: these legs and rooms exist, and no others (compare before trusting)."""
+    """We are in touch again: these legs and rooms exist, and no others."""
 
     line: str
     legs: tuple[LiveLeg, ...]
