@@ -21,7 +21,7 @@ from pydantic import (
 #: Nodes in one flow.
 NODES = 200
 #: Variables in all flows together.
-VARIABLES = 20
+VARIABLES = 16
 #: Digits of a variable.
 DIGITS = 20
 

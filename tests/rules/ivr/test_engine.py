@@ -366,14 +366,14 @@ nodes:
 def test_number_in_groups_pin_digit_by_digit_and_then_forgotten() -> None:
     caller = Caller(flow_set(TELL, TOLD))
     caller.does(OPENED)
-    assert caller.visit.pin == "123456"
+    assert b"123456" in caller.visit.encode()
     assert texts(caller.step) == [
         "dua enam", "empat delapan satu lima", "satu enam dua satu", "PIN:",
         "satu", "dua", "tiga", "empat", "lima", "enam", "Simpan.",
     ]  # fmt: skip
     assert "123456" not in str(caller.step.notes)
     caller.does(line.PromptsEnded("leg", 1))
-    assert caller.visit.pin is None
+    assert b"123456" not in caller.visit.encode()
     # a call that has a case keeps it
     assert caller.need() is None
     assert caller.visit.case == "c1"
