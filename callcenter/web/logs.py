@@ -36,9 +36,9 @@ _NEVER: Final = frozenset(
     }
 )
 _SAFE: Final = frozenset({"timestamp", "level", "logger"})
-#: Six or more digits in a row (perhaps with a plus, spaces, dots or dashes between them) that are
-#: not part of a longer word such as an id.
-_NUMBER: Final = re.compile(r"(?<![0-9A-Za-z_.:/-])\+?\d(?:[ .-]?\d){5,}(?![0-9A-Za-z_])")
+#: Six or more digits in a row (perhaps with spaces or dashes between them) that are not part of a
+#: longer word such as an id.
+_NUMBER: Final = re.compile(r"(?<![0-9A-Za-z_])\+?\d(?:[ -]?\d){5,}(?![0-9A-Za-z_])")
 _BLOT: Final = "[number]"
 #: Libraries that say what we already say, or too much.
 _QUIET: Final = ("uvicorn.access", "alembic", "aiohttp.access", "multipart", "asyncio")

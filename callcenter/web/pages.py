@@ -79,6 +79,8 @@ def _folder(pages: Path | None) -> Path:
 
 def _file(folder: Path, name: str, cache: str) -> Response:
     """The file ``name`` below ``folder``, if its kind is one that pages are made of."""
+    if "\0" in name:
+        raise NoSuchThing
     path = (folder / name).resolve()
     kind = _KINDS.get(path.suffix)
     if kind is None or not path.is_relative_to(folder.resolve()) or not path.is_file():

@@ -1,0 +1,114 @@
+"""Finding and reading cases, and the trace that reading leaves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from callcenter.db.tables import fact
+from callcenter.web.documents import CaseDocument, CasePage
+from tests.web.conftest import House, eventually
+
+
+async def a_case(house: House) -> dict[str, Any]:
+    """A draft that a waiting caller has opened, as the list shows it."""
+    officer = await house.signed_in("petugas")
+    before = (await officer.get("/api/cases")).json()["total"]
+    await house.signed_in("agen")
+    await house.caller_waits()
+
+    async def first() -> dict[str, Any] | None:
+        page = CasePage.model_validate((await officer.get("/api/cases")).json())
+        return page.cases[0].model_dump() if page.total > before else None
+
+    return await eventually(first)
+
+
+async def test_cases_are_found_by_number_status_and_topic(house: House) -> None:
+    row = await a_case(house)
+    officer = await house.signed_in("petugas")
+
+    async def count(query: str) -> int:
+        answer = await officer.get(f"/api/cases?{query}")
+        assert answer.status_code == 200, answer.text
+        return len(CasePage.model_validate(answer.json()).cases)
+
+    number = row["number"]
+    assert row["calls"] == 1
+    assert await count(f"query={number}") == 1
+    assert await count(f"query={number[:2]}%20{number[2:6]}%20{number[6:]}") == 1
+    assert await count("query=0000000000") == 0
+    assert await count("query=upah") == 0
+    assert await count("query=%25") == 0
+    assert await count("status=draft") == 1
+    assert await count("status=closed") == 0
+    assert await count("topic=upah") == 1
+    assert await count("topic=phk") == 0
+    assert await count("page=2") == 0
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "status=nothing",
+        "topic=a%20b",
+        "page=0",
+        "page=-1",
+        "page=x",
+        "page=99999999999999999999",
+        "query=" + "1" * 41,
+        "query=%00",
+        "query=1%0A2",
+    ],
+)
+async def test_a_question_of_the_wrong_shape_names_the_field(house: House, query: str) -> None:
+    officer = await house.signed_in("petugas")
+    answer = await officer.get(f"/api/cases?{query}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid")
+    assert query.split("=", maxsplit=1)[0] in answer.json()["error"]["fields"]
+
+
+async def test_reading_a_case_is_written_into_it(house: House) -> None:
+    row = await a_case(house)
+    officer = await house.signed_in("petugas")
+    answer = await officer.get(f"/api/cases/{row['number']}")
+    case = CaseDocument.model_validate(answer.json())
+    assert (case.number, case.topic, case.status) == (row["number"], "upah", "draft")
+    assert [one.role for one in case.calls] == ["opened"]
+    assert "pin" not in answer.json()
+    kinds = [step.kind for step in case.timeline]
+    assert kinds[0] == "case_opened"
+    assert (kinds[-1], case.timeline[-1].by) == ("case_read", "Rina")
+    facts = house.app.db.read_sync(
+        lambda conn: conn.execute(select(fact.c.agent).where(fact.c.kind == "case_read")).all()
+    )
+    assert [one.agent for one in facts] == [house.ids["petugas"]]
+
+
+@pytest.mark.parametrize(
+    "number, status",
+    [("0000000000", 404), ("123", 422), ("12345678901", 422), ("١٢٣٤٥٦٧٨٩٠", 422), ("x" * 10, 422)],
+)
+async def test_a_number_that_is_none_is_not_found_and_leaves_no_trace(
+    house: House, number: str, status: int
+) -> None:
+    officer = await house.signed_in("petugas")
+    assert (await officer.get(f"/api/cases/{number}")).status_code == status
+    assert not house.app.db.read_sync(
+        lambda conn: conn.execute(select(fact.c.id).where(fact.c.kind == "case_read")).all()
+    )
+
+
+async def test_the_list_itself_tells_no_story(house: House) -> None:
+    row = await a_case(house)
+    assert row.keys() == {
+        "number",
+        "topic",
+        "status",
+        "opened_at",
+        "updated_at",
+        "custodian",
+        "calls",
+    }
