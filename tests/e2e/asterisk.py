@@ -74,7 +74,7 @@ class Asterisk:
             time.sleep(0.05)
 
     def _answers(self) -> bool:
-        """Whether everything is loaded: ARI answers, and knows the trunk, the last of the modules."""
+        """Whether everything is loaded: ARI answers, and knows the trunk."""
         try:
             request = urllib.request.Request(f"{self.url}/ari/endpoints/PJSIP/trunk")
             request.add_header("Authorization", _basic("callcenter", self.password))
@@ -132,8 +132,18 @@ class Asterisk:
         config = self.folder / "etc" / "asterisk.conf"
         # The run folder is mounted in the namespace of the process only.
         done = subprocess.run(
-            ["nsenter", "--mount", f"--target={self.process.pid}", "chroot", _chroot(), inside,
-             "-C", config, "-rx", text],
+            [
+                "nsenter",
+                "--mount",
+                f"--target={self.process.pid}",
+                "chroot",
+                _chroot(),
+                inside,
+                "-C",
+                config,
+                "-rx",
+                text,
+            ],
             capture_output=True,
             text=True,
             timeout=10,

@@ -109,6 +109,11 @@ class Ari:
         self.events = 0
         self.failed_handlers = 0
 
+    @property
+    def app(self) -> str:
+        """Our application's name."""
+        return self._access.app
+
     async def start(self) -> None:
         """Begin to connect; returns at once."""
         token = base64.b64encode(f"{self._access.user}:{self._access.password}".encode()).decode()
@@ -225,7 +230,7 @@ class Ari:
             arrived: asyncio.Queue[str | None] = asyncio.Queue()
             reader = asyncio.create_task(_read(socket, arrived), name="ari-reader")
             try:
-                wanted = [{"event_type": name} for name in WANTED]
+                wanted = [{"type": name} for name in WANTED]
                 await self.put(
                     f"/applications/{quote(self._access.app)}/eventFilter", {"allowed": wanted}
                 )

@@ -163,16 +163,18 @@ class Devices:
         return event.endpoint is not None and agent_of(event.endpoint.resource) is not None
 
     async def look(self) -> None:
-        """Compare with who is registered, and report the differences."""
-        if not self._accounts:
-            return
+        """Compare with who is registered, and report the differences. All accounts count, also
+        those that an earlier process of ours made."""
         try:
             endpoints = await self._ari.get("/endpoints/PJSIP", list[Endpoint])
         except (AriRefused, AriAway):
             return
-        online = {e.resource for e in endpoints if e.state == "online"}
-        for agent, account in list(self._accounts.items()):
-            self._set(agent, account.username in online)
+        up = {agent_of(e.resource): e.state == "online" for e in endpoints}
+        for agent in self._accounts:
+            up.setdefault(agent, False)
+        for who, online in up.items():
+            if who is not None:
+                self._set(who, online)
 
     def all_down(self) -> None:
         """Asterisk is gone: so is every registration."""
@@ -180,7 +182,7 @@ class Devices:
             self._set(agent, False)
 
     def _set(self, agent: str, up: bool) -> None:
-        if self._up.get(agent, False) != up:
+        if self._up.get(agent) != up:
             self._up[agent] = up
             self._changed(agent, up)
 

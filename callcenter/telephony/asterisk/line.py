@@ -109,6 +109,7 @@ class AsteriskLine:
         self._legs: dict[str, Leg] = {}
         self._rooms: set[str] = set()
         self._startup_time: str | None = None
+        self._resumed = False  #: compared since the latest connect
         self._told_messages: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -138,7 +139,11 @@ class AsteriskLine:
             await leg.perform(turn)
 
     async def do(self, command: Command) -> None:
-        """Carry ``command`` out, or emit :class:`Refused`."""
+        """Carry ``command`` out, or emit :class:`Refused`.
+
+        Raises:
+            ConnectionError: Asterisk is away; a state may be asked for again.
+        """
         try:
             match command:
                 case RingLeg():
@@ -149,9 +154,6 @@ class AsteriskLine:
                     await self._end_room(command.room)
                 case DropRecording():
                     await self._ask_end(f"/recordings/stored/{segment(command.name)}")
-        except AriAway as error:
-            # A state is compared again after the reconnect; a ring is never asked twice.
-            log.warning("asterisk_not_asked", command=type(command).__name__, why=str(error))
         except AriRefused as error:
             log.warning("asterisk_refused", command=type(command).__name__, why=str(error))
 
@@ -223,6 +225,10 @@ class AsteriskLine:
         if command.leg in self._legs:
             return
         leg = Leg(self, command.leg, inbound=False)
+        if not self._resumed:
+            # It would be missed in the comparison that is under way.
+            leg.tell(Refused(command.leg, Cause.UNREACHABLE))
+            return
         self._legs[command.leg] = leg
         try:
             if dialled is None:
@@ -247,7 +253,9 @@ class AsteriskLine:
             await self._ask_end(f"/channels/{segment(command.leg)}")
         except AriAway as error:
             if error.sent:
-                raise  # nobody knows whether it rings: a reconnect or the offer's timer will tell
+                # Nobody knows whether it rings: never again; a reconnect or a timer will tell.
+                log.warning("ring_unknown", leg=command.leg, why=str(error))
+                return
             self._legs.pop(command.leg, None)
             leg.tell(Refused(command.leg, Cause.UNREACHABLE))
 
@@ -329,9 +337,11 @@ class AsteriskLine:
                 up=channel.up,
             )
             self._legs[channel.id] = leg
-        elif leg.inbound:
+        elif leg.away:
             leg.leave()
             leg.take_over(None, frozenset())
+        else:
+            return  # an agent's, which we made, or one that was found when we connected
         if not leg.inbound:
             return
         if leg.arrived:
@@ -382,19 +392,22 @@ class AsteriskLine:
         self._startup_time = found.startup_time
         self._told_messages.clear()
         self._rooms = set(found.rooms)
-        self._compare(found, restarted)
+        vanished = self._compare(found, restarted)
+        await asyncio.gather(*(leg.settle() for leg in vanished))
         if restarted:
             await self.devices.push_again()
+        self._resumed = True
         legs = tuple(_live(leg) for leg in found.legs)
         await self.emit(LineResumed(self.name, legs, tuple(sorted(found.rooms))))
         self._spawn(self.devices.look())
         self._spawn(self._tell_messages())
 
-    def _compare(self, found: Survey, restarted: bool) -> None:
+    def _compare(self, found: Survey, restarted: bool) -> list[Leg]:
+        """Take over the legs that are there; the answer: those that are not any more."""
         there = {leg.leg: leg for leg in found.legs}
-        for leg in list(self._legs.values()):
-            if leg.id not in there:
-                self._gone(leg, None, None, Cause.RESTARTED if restarted else Cause.LOST)
+        vanished = [leg for leg in self._legs.values() if leg.id not in there]
+        for leg in vanished:
+            self._gone(leg, None, None, Cause.RESTARTED if restarted else Cause.LOST)
         for seen in there.values():
             leg = self._legs.get(seen.leg) or Leg(
                 self, seen.leg, inbound=seen.inbound, to=seen.to, caller=seen.caller
@@ -402,9 +415,11 @@ class AsteriskLine:
             leg.take_over(seen.bridge, found.rooms)
             leg.up, leg.away, leg.arrived = seen.up, seen.away, True
             self._legs[seen.leg] = leg
+        return vanished
 
     def _disconnected(self) -> None:
         """Asterisk keeps the calls; what we remember counts only after the next comparison."""
+        self._resumed = False
         for leg in self._legs.values():
             leg.leave()
 

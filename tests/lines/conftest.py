@@ -1,0 +1,39 @@
+"""The lines that the contract suite runs on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lines.drivers.asterisk import AsteriskDriver, Pair, asterisk_driver
+from tests.lines.drivers.base import LineDriver
+
+#: name of a line -> what its driver needs from the machine
+LINES = {
+    "asterisk": pytest.mark.needs("asterisk", "espeak", "sox"),
+}
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """Two Asterisks, ours and that of the phones, shared by all tests of a run."""
+    made = Pair.make(tmp_path_factory.mktemp("asterisk"))
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(params=[pytest.param(name, marks=mark) for name, mark in LINES.items()])
+async def driver(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[LineDriver]:
+    """A line with phones, one after the other."""
+    async with asterisk_driver(request.getfixturevalue("pair"), tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def asterisk(pair: Pair, tmp_path: Path) -> AsyncIterator[AsteriskDriver]:
+    """The Asterisk line alone, for what only it does."""
+    async with asterisk_driver(pair, tmp_path) as made:
+        yield made
