@@ -76,12 +76,13 @@ def _failed(walk: Walk, node: WaitingNode, reason: str) -> Outcome:
 
 
 def _music(walk: Walk, node: model.WaitMusic) -> Outcome:
-    queue = _queue(walk)
-    joined = walk.visit.joined_at if walk.visit.joined_at is not None else walk.now
-    left_s = queue.max_wait_s - (walk.now - joined) // 1000
-    if left_s <= 0:
-        return needs.LeaveQueue(TIMEOUT)
-    return line.Music(seconds=min(node.seconds, left_s), keys="".join(node.keys))
+    seconds = node.seconds
+    if walk.visit.joined_at is not None:
+        left_s = _queue(walk).max_wait_s - (walk.now - walk.visit.joined_at) // 1000
+        if left_s <= 0:
+            return needs.LeaveQueue(TIMEOUT)
+        seconds = min(seconds, left_s)
+    return line.Music(seconds=seconds, keys="".join(node.keys))
 
 
 def _queue(walk: Walk) -> model.Queue:
@@ -92,6 +93,8 @@ def _queue(walk: Walk) -> model.Queue:
 
 
 def _left(walk: Walk, node: WaitingNode) -> Outcome:
+    if not walk.visit.queueing:
+        return line.Gone()  # a waiting flow was begun by itself, to try it out
     reason = node.exit if isinstance(node, model.Leave) else TIMEOUT
     queue = out_of_queue(walk)
     return queue.timeout if reason == TIMEOUT else queue.exits[reason]

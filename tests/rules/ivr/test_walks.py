@@ -6,6 +6,7 @@ import re
 from collections import deque
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -115,6 +116,17 @@ def test_any_events_at_all(events: list[Event], world: Pretend, now: int, settle
         step = check(FLOWS, found.visit, event, now)
         if not step.refused:
             found = step
+
+
+@pytest.mark.parametrize("flow", sorted(FLOWS.flows))
+@settings(max_examples=50)
+@given(st.lists(anything, max_size=20), worlds)
+def test_any_flow_may_be_begun_by_itself(flow: str, events: list[Event], world: Pretend) -> None:
+    found = settle(FLOWS, engine.begin(FLOWS, flow=flow, now=NOW), world, NOW)
+    for event in events:
+        step = engine.step(FLOWS, found.visit, event, NOW)
+        if not step.refused:
+            found = settle(FLOWS, step, world, NOW)
 
 
 @settings(max_examples=150)
