@@ -64,7 +64,6 @@ class PostgreSQL:
             "unix_socket_directories": str(self.folder),
             "fsync": "off",  # what is tested is us, not a power cut
             "full_page_writes": "off",
-            "synchronous_commit": "off",
             "wal_level": "minimal",
             "max_wal_senders": "0",
             "autovacuum": "off",
