@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, and_, delete, func, insert, select, text
+from sqlalchemy import Row, and_, delete, func, insert, select
 
-from callcenter.db import Connection, for_update, upsert
+from callcenter.db import Connection, exclusive, for_update, upsert
 from callcenter.db.schema import column_names
 from callcenter.line import Device, DeviceKind
 from callcenter.queue import tables
@@ -26,8 +26,6 @@ from callcenter.queue.matching import Free, Waiting
 
 #: The matcher looks at so many of the longest waiting, and of the longest idle, at a time.
 MATCHED_AT_ONCE = 200
-#: PostgreSQL advisory lock of the matcher: any number that nothing else here locks.
-_MATCHER_LOCK = 0x6D61746368
 
 
 # --- agents -------------------------------------------------------------------------------------
@@ -154,8 +152,7 @@ def answered_and_missed(connection: Connection, agent: str, since: int) -> tuple
 
 def one_matcher(connection: Connection) -> None:
     """Wait until no other transaction matches; held until this one ends."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MATCHER_LOCK})
+    exclusive(connection, "matcher")
 
 
 # --- what the matcher looks at --------------------------------------------------------------------
