@@ -57,7 +57,7 @@ export type Scene =
   | "talking"
   | "held"
   | "wrap_up"
-  | "device_down"
+  | "desk_phone"
   | "browser"
   | "empty_board";
 
@@ -85,7 +85,7 @@ export class World {
         since: now - 4 * MINUTE,
         reason: null,
         topics: TOPICS.slice(0, 2),
-        device: { kind: "simulated", up: true, account: null },
+        device: { kind: "simulated", up: false, account: null },
       },
       offer: null,
       call: null,
@@ -162,7 +162,7 @@ export class World {
 
   scene(scene: Scene): void {
     this.view = { ...this.view, offer: null, call: null, wrap_up: null };
-    this.view.agent.device = { kind: "simulated", up: true, account: null };
+    this.view.agent.device = { kind: "simulated", up: false, account: null };
     this.emptyBoard = scene === "empty_board";
     switch (scene) {
       case "offline":
@@ -187,7 +187,7 @@ export class World {
         this.view.call = this.call("talking", 240_000);
         this.endCall();
         return;
-      case "device_down":
+      case "desk_phone":
         this.setState("ready");
         this.view.agent.device = { kind: "sip", up: false, account: null };
         break;

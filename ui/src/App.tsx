@@ -30,6 +30,11 @@ function Page() {
     if (where.page === "home" && account) navigate(homeOf(account.role), true);
   }, [where.page, account]);
 
+  const asks = where.page !== "phone" && me.value === undefined;
+  useEffect(() => {
+    if (asks) void loadMe();
+  }, [asks]);
+
   if (where.page === "phone") {
     return (
       <Shell page="phone">

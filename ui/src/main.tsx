@@ -11,14 +11,13 @@ import { render } from "preact";
 import { App } from "./App";
 import { language } from "./i18n";
 import { startRouter } from "./shell/router";
-import { loadMe, watchSession } from "./shell/session";
+import { watchSession } from "./shell/session";
 
 effect(() => {
   document.documentElement.lang = language.value;
 });
 watchSession();
 startRouter();
-void loadMe();
 
 const root = document.getElementById("app");
 if (root !== null) render(<App />, root);

@@ -43,7 +43,7 @@ const cases: [string, Partial<Circumstances>, Reach][] = [
     { device: { ...browser, up: false }, phone: registered },
     "phoneConnecting",
   ],
-  ["a desk phone is off", { device: { kind: "sip", up: false, account: null } }, "deviceDown"],
+  ["of a desk phone nothing is known", { device: { ...simulated, kind: "sip", up: false } }, "yes"],
   ["paused: the phone does not matter", { state: "paused", device: browser }, "paused"],
 ];
 

@@ -57,7 +57,7 @@ export class Chart {
       cursor: { show: false },
       legend: { show: false },
       scales: {
-        x: { time: true, range: (_, least, most) => [least - HOUR_S, most + HOUR_S] },
+        x: { time: true, range: (plot) => hoursShown(plot.data[0]) },
         y: { range: (_, __, most) => [0, Math.max(4, Math.ceil(most * 1.1))] },
       },
       axes: [
@@ -82,6 +82,15 @@ export class Chart {
       ],
     };
   }
+}
+
+/** A day that has just begun is not one huge bar. */
+const LEAST_HOURS = 8;
+
+function hoursShown(hours: ArrayLike<number>): [number, number] {
+  const first = hours[0] ?? 0;
+  const last = Math.max(hours[hours.length - 1] ?? 0, first + LEAST_HOURS * HOUR_S);
+  return [first - HOUR_S, last + HOUR_S];
 }
 
 /** Parts of an hour's width. */

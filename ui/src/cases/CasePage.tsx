@@ -83,16 +83,52 @@ function Found({ found, topics }: { found: CaseView; topics: Topic[] }) {
           )}
         </section>
         <section class="panel timeline">
-          <h2>{t.timeline}</h2>
-          <ol class="events">
-            {[...found.timeline]
-              .sort((a, b) => b.at - a.at)
-              .map((event, i) => (
-                <EventLine key={`${event.at}-${event.kind}-${i}`} event={event} topics={topics} />
-              ))}
-          </ol>
+          <History events={found.timeline} topics={topics} />
         </section>
       </div>
+    </>
+  );
+}
+
+/** How a call found its agent; who reads a case seldom wants to know. */
+const PHONE_STEPS: ReadonlySet<string> = new Set([
+  "call_arrived",
+  "call_ended",
+  "language_chosen",
+  "topic_chosen",
+  "queued",
+  "requeued",
+  "offered",
+  "offer_rang",
+  "accepted",
+  "declined",
+  "offer_timed_out",
+  "offer_withdrawn",
+]);
+
+function History({ events, topics }: { events: CaseEvent[]; topics: Topic[] }) {
+  const t = words.value.cases;
+  const [all, setAll] = useState(false);
+  // The server tells them in order; the newest is shown first.
+  const shown = events.filter((event) => all || !PHONE_STEPS.has(event.kind)).reverse();
+  return (
+    <>
+      <div class="panel-head">
+        <h2>{t.timeline}</h2>
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={all}
+            onChange={(event) => setAll(event.currentTarget.checked)}
+          />
+          {t.allSteps}
+        </label>
+      </div>
+      <ol class="events">
+        {shown.map((event, i) => (
+          <EventLine key={`${event.at}-${event.kind}-${i}`} event={event} topics={topics} />
+        ))}
+      </ol>
     </>
   );
 }
@@ -136,21 +172,38 @@ function EventLine({ event, topics }: { event: CaseEvent; topics: Topic[] }) {
 
 /** Codes in words, where we have them. */
 function detail(name: string, value: string, topics: Topic[]): string {
-  const { cases: t, form } = words.value;
-  if (name === "topic") {
-    const topic = topics.find((each) => each.code === value);
-    return topic ? label(topic.label) : value;
-  }
-  if (name === "seconds") return duration(Number(value) * 1000);
-  if (name !== "fields") return word(t.callRoles, value);
+  const { cases: t, form, language } = words.value;
   const fields: Record<string, string> = {
     topic: form.topic,
     reporter_name: form.reporter,
     employer: form.employer,
     narrative: form.narrative,
   };
-  return value
-    .split(/[,\s]+/)
-    .map((field) => word(fields, field))
-    .join(", ");
+  switch (name) {
+    case "topic": {
+      const topic = topics.find((each) => each.code === value);
+      return topic ? label(topic.label) : value;
+    }
+    case "fields":
+      return value
+        .split(",")
+        .map((field) => word(fields, field))
+        .join(", ");
+    case "seconds":
+      return duration(Number(value) * 1000);
+    case "waited_ms":
+    case "talked_ms":
+    case "lasted_ms":
+      return duration(Number(value));
+    case "role":
+      return word(t.callRoles, value);
+    case "status":
+      return word(t.statuses, value);
+    case "language":
+      return word(language, value);
+    case "line":
+      return word(t.lines, value);
+    default:
+      return word(t.values, value);
+  }
 }

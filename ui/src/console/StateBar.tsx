@@ -36,7 +36,7 @@ function Reach({ store, view }: Props) {
       <span class="lamp" aria-hidden="true" />
       <div>
         <p class="reach-what" role="status">
-          {reachText(reach, view)}
+          {t[reach]}
         </p>
         <p class="reach-more">
           <b>{states[state]}</b>
@@ -46,12 +46,6 @@ function Reach({ store, view }: Props) {
       </div>
     </div>
   );
-}
-
-function reachText(reach: ConsoleStore["reach"]["value"], view: ConsoleView): string {
-  const { availability: t, devices } = words.value;
-  if (reach === "deviceDown") return t.deviceDown(devices[view.agent.device.kind]);
-  return t[reach];
 }
 
 /** What to do about what is wrong. */
@@ -66,8 +60,6 @@ function Advice({ store }: { store: ConsoleStore }) {
       return <span> · {t.phoneLostGo}</span>;
     case "phoneRefused":
       return <span> · {t.phoneRefusedGo}</span>;
-    case "deviceDown":
-      return <span> · {t.deviceDownGo}</span>;
     case "otherTab":
       return store.leader.otherBusy.value ? <span> · {t.otherTabBusy}</span> : null;
     default:
@@ -77,18 +69,14 @@ function Advice({ store }: { store: ConsoleStore }) {
 
 function DeviceState({ store, view }: Props) {
   const { availability: t, devices } = words.value;
-  const { device } = view.agent;
-  const registration = store.phone.state.value.registration;
-  const known = store.live.link.value === "live";
-  const waiting = !known || (device.kind === "browser" && registration === "connecting");
-  const up = known && device.up && (device.kind !== "browser" || registration === "registered");
-  const askable = device.kind === "browser" && store.microphone.value === "prompt";
+  const { kind } = view.agent.device;
+  const look = lookOf(store, view);
+  const askable = kind === "browser" && store.microphone.value === "prompt";
   return (
     <div class="device">
-      <p>{devices[device.kind]}</p>
-      <p class={up ? "good-text" : waiting ? "" : "bad-text"}>
-        <span aria-hidden="true">{up ? "●" : "○"}</span>{" "}
-        {up ? t.phoneUp : waiting ? t.phoneWaiting : t.phoneDown}
+      <p>{devices[kind]}</p>
+      <p class={look === "phoneUp" ? "good-text" : look === "phoneDown" ? "bad-text" : ""}>
+        <span aria-hidden="true">{look === "phoneUp" ? "●" : "○"}</span> {t[look]}
         {askable && (
           <button type="button" class="link" onClick={() => void store.askMicrophone()}>
             {t.askMicrophone}
@@ -97,6 +85,17 @@ function DeviceState({ store, view }: Props) {
       </p>
     </div>
   );
+}
+
+/** What is known of the phone; of a desk phone nothing is until it is rung. */
+function lookOf(store: ConsoleStore, view: ConsoleView) {
+  const { kind, up } = view.agent.device;
+  if (store.live.link.value !== "live") return "phoneWaiting";
+  if (kind === "simulated") return "phoneUp";
+  if (kind !== "browser") return "phoneRung";
+  const { registration } = store.phone.state.value;
+  if (registration === "connecting") return "phoneWaiting";
+  return up && registration === "registered" ? "phoneUp" : "phoneDown";
 }
 
 function Controls({ store, view }: Props) {

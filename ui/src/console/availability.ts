@@ -33,8 +33,7 @@ export type Reach =
   | "microphone"
   | "phoneConnecting"
   | "phoneLost"
-  | "phoneRefused"
-  | "deviceDown";
+  | "phoneRefused";
 
 /** `good`: a call can come, or is here. `idle`: by the agent's own wish. `bad`: something is wrong. */
 export type Tone = "good" | "busy" | "idle" | "wait" | "bad";
@@ -63,7 +62,6 @@ const TONES: Record<Reach, Tone> = {
   phoneConnecting: "wait",
   phoneLost: "bad",
   phoneRefused: "bad",
-  deviceDown: "bad",
 };
 
 export const toneOf = (reach: Reach): Tone => TONES[reach];
@@ -80,19 +78,19 @@ export function reach(c: Circumstances): Reach {
 }
 
 function phoneTrouble(c: Circumstances): Reach | null {
-  if (c.device.kind === "browser") {
-    if (c.microphone === "denied") return "microphone";
-    switch (c.phone.registration) {
-      case "off":
-      case "connecting":
-        return "phoneConnecting";
-      case "lost":
-        return "phoneLost";
-      case "refused":
-        return "phoneRefused";
-    }
-    // Registered: the server hears of it a moment later.
-    return c.device.up ? null : "phoneConnecting";
+  // Whether a desk phone or a telephone number can be reached shows only when it is rung.
+  if (c.device.kind !== "browser") return null;
+  if (c.microphone === "denied") return "microphone";
+  switch (c.phone.registration) {
+    case "off":
+    case "connecting":
+      return "phoneConnecting";
+    case "lost":
+      return "phoneLost";
+    case "refused":
+      return "phoneRefused";
+    case "registered":
+      // The server hears of it a moment later.
+      return c.device.up ? null : "phoneConnecting";
   }
-  return c.device.up ? null : "deviceDown";
 }

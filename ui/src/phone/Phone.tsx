@@ -172,7 +172,7 @@ function Transcript({ call, sound }: Parts) {
       </div>
       <ol ref={list} class="lines" aria-live="polite">
         {lines.length === 0 && <li class="nothing">{t.empty}</li>}
-        {lines.map((line, i) => (
+        {joined(lines).map((line, i) => (
           <TranscriptLine key={i} line={line} />
         ))}
         {call.state.value === "gone" && <li class="end">{t.ended}</li>}
@@ -180,6 +180,19 @@ function Transcript({ call, sound }: Parts) {
       <Speak call={call} />
     </section>
   );
+}
+
+/** What goes on in the middle of a sentence (digits, one by one) stands on the line before. */
+function joined(lines: Line[]): Line[] {
+  const all: Line[] = [];
+  for (const line of lines) {
+    const before = all.at(-1);
+    if (line.who === "hotline" && before?.who === "hotline" && /^\p{Ll}/u.test(line.heard.text)) {
+      const text = `${before.heard.text} ${line.heard.text}`;
+      all[all.length - 1] = { who: "hotline", heard: { ...before.heard, text } };
+    } else all.push(line);
+  }
+  return all;
 }
 
 function TranscriptLine({ line }: { line: Line }) {
