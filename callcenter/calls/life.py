@@ -163,7 +163,7 @@ def _caller_refused(life: Life, happened: Happened) -> Doing:
         if not done.refused:
             yield from life.walk(done)
             return
-    life.turn(caller, (), line.Gone())
+    life.commands.append(line.EndLeg(caller.id))  # not even a goodbye can be said
 
 
 def _caller_gone(life: Life, happened: Happened) -> Doing:
@@ -185,11 +185,13 @@ def _caller_gone(life: Life, happened: Happened) -> Doing:
 
 
 def _limit(life: Life, happened: Happened) -> Doing:
+    life.timer(TimerKind.CALL_LIMIT, life.call.id, CALL_LIMIT_S * 1000)
     if life.call.state is CallState.TALKING:
-        life.timer(TimerKind.CALL_LIMIT, life.call.id, CALL_LIMIT_S * 1000)
         return
     life.leave("call_limit")
     life.turn(life.call.caller, (), line.Gone())
+    # Nothing may keep it: not a Turn that can't be done, nor a flow that goes on instead.
+    life.commands.append(line.EndLeg(life.call.caller.id))
     yield from _pass()
 
 
@@ -363,12 +365,15 @@ def _agent_up(life: Life, happened: Happened) -> Doing:
 
 def _agent_in_room(life: Life, happened: Happened) -> Doing:
     assert isinstance(happened, line.RoomEntered)
-    leg = _current_agent_leg(life, happened.leg)
-    if leg is None or happened.rev != leg.rev or leg.in_room:
-        life.refused = "an old Turn"
+    leg, room = _current_agent_leg(life, happened.leg), life.call.room
+    if leg is None or room is None or happened.rev != leg.rev or leg.in_room:
+        yield from _room_over(life, happened)
         return
+    if leg.state is not LegState.UP:  # that it was answered is told later, or never
+        life.leg_becomes(leg, "answered")
+        leg = life.call.agent_leg or leg
     life.put(msgspec.structs.replace(leg, in_room=True))
-    life.turn(life.call.caller, (), line.Room(life.call.room))
+    life.turn(life.call.caller, (), line.Room(room))
     yield from _pass()
 
 
@@ -378,7 +383,7 @@ def _caller_in_room(life: Life, happened: Happened) -> Doing:
     caller, leg, entry = life.call.caller, life.call.agent_leg, life.call.entry
     together = leg is not None and leg.in_room
     if happened.rev != caller.rev or not together or entry is None or life.call.offer is None:
-        life.refused = "an old Turn"
+        yield from _room_over(life, happened)
         return
     life.put(msgspec.structs.replace(caller, in_room=True))
     life.entry("answer")
@@ -392,16 +397,32 @@ def _caller_in_room(life: Life, happened: Happened) -> Doing:
         yield from life.answer(need)
 
 
+def _room_over(life: Life, happened: Happened) -> Doing:
+    """An old Turn was done late, and may have made a room anew that we have removed."""
+    assert isinstance(happened, line.RoomEntered)
+    life.refused = None
+    if happened.room == life.call.room and life.call.state is not CallState.ENDED:
+        life.refused = "an old Turn"
+    else:
+        life.commands.append(line.EndRoom(happened.room))
+    yield from _pass()
+
+
 def _timer_offer(life: Life, happened: Happened) -> Doing:
     assert isinstance(happened, TimerDue)
     offer = life.call.offer
     if offer is None or offer.id != happened.ref:
         life.refused = "that offer is over"
         return
-    missed = happened.kind is TimerKind.RING
+    if (happened.kind is TimerKind.JOIN) is not (offer.state is OfferState.ACCEPTED):
+        life.refused = "it was accepted meanwhile"
+        return
+    event = AgentEvent.MISS if happened.kind is TimerKind.RING else AgentEvent.UNREACHABLE
+    if life.call.agent_leg is not None and life.call.agent_leg.in_room:
+        event = AgentEvent.RELEASE  # it was the caller who did not come
     yield from life.offer_failed(
         "time_out",
-        AgentEvent.MISS if missed else AgentEvent.UNREACHABLE,
+        event,
         QueueFact.OFFER_TIMED_OUT,
         rang=offer.rang_at is not None,
     )
@@ -413,22 +434,37 @@ def _room_refused(life: Life, happened: Happened) -> Doing:
     leg = life.call.agent_leg
     if leg is not None and leg.in_room and happened.rev == life.call.caller.rev:
         yield from life.offer_failed(
-            "time_out", AgentEvent.UNREACHABLE, QueueFact.OFFER_TIMED_OUT, rang=True
+            "time_out", AgentEvent.RELEASE, QueueFact.OFFER_TIMED_OUT, rang=True
         )
     else:
         yield from _caller_refused(life, happened)
 
 
+def _caller_not_in_room(life: Life, happened: Happened) -> Doing:
+    """In touch again, and the talk can't be mended: the agent's phone ends, the flow goes on."""
+    assert isinstance(happened, line.Refused)
+    leg = life.call.agent_leg
+    if leg is None or happened.rev != life.call.caller.rev:
+        life.refused = "an old Turn"
+        return
+    life.commands.append(line.EndLeg(leg.id))
+    yield from _pass()
+
+
 def _agent_gone_talking(life: Life, happened: Happened) -> Doing:
     assert isinstance(happened, line.LegGone | line.Refused)
     leg = life.call.agent_leg
-    turn_refused = isinstance(happened, line.Refused) and happened.rev is not None
-    if leg is None or leg.id != happened.leg or turn_refused:
+    if leg is None or leg.id != happened.leg:
         yield from _agent_gone_late(life, happened)
+        return
+    if isinstance(happened, line.Refused) and happened.rev is not None:
+        if happened.rev == leg.rev:
+            life.commands.append(line.EndLeg(leg.id))
+        else:
+            life.refused = "an old Turn"
         return
     if not life.leg_becomes(leg, "gone", happened.cause):
         return
-    life.commands.append(line.EndRoom(life.call.room))
     if happened.cause in _LOST:
         yield from _agent_lost(life)
         return
@@ -494,6 +530,8 @@ TABLE: dict[tuple[CallState, str], Handler] = {
     (_IVR, "caller refused"): _caller_refused,
     (_IVR, "caller gone"): _caller_gone,
     (_IVR, "timer call_limit"): _limit,
+    (_IVR, "caller room"): _room_over,
+    (_IVR, "agent room"): _room_over,
     (_IVR, "agent ringing"): _agent_up_late,
     (_IVR, "agent answered"): _agent_up_late,
     (_IVR, "agent gone"): _agent_gone_late,
@@ -517,12 +555,17 @@ TABLE: dict[tuple[CallState, str], Handler] = {
     (_WAITING, "timer join"): _timer_offer,
     (_WAITING, "timer call_limit"): _limit,
     (_TALKING, "caller gone"): _caller_gone,
+    (_TALKING, "caller refused"): _caller_not_in_room,
+    (_TALKING, "caller room"): _room_over,
+    (_TALKING, "agent room"): _room_over,
     (_TALKING, "agent hangs up"): _hangs_up,
     (_TALKING, "agent ringing"): _agent_up_late,
     (_TALKING, "agent answered"): _agent_up_late,
     (_TALKING, "agent refused"): _agent_gone_talking,
     (_TALKING, "agent gone"): _agent_gone_talking,
     (_TALKING, "timer call_limit"): _limit,
+    (_ENDED, "caller room"): _room_over,
+    (_ENDED, "agent room"): _room_over,
     (_ENDED, "agent ringing"): _agent_up_late,
     (_ENDED, "agent answered"): _agent_up_late,
     (_ENDED, "agent gone"): _agent_gone_late,

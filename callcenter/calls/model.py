@@ -89,8 +89,14 @@ class Call(msgspec.Struct, frozen=True):
         return None
 
     @property
-    def room(self) -> str:
-        return f"room-{self.id}"
+    def room(self) -> str | None:
+        """Where the caller and the agent of the open (or answered) offer talk."""
+        return None if self.offer is None else room_of(self.offer.id)
+
+
+def room_of(offer: str) -> str:
+    """The room of an offer. Each has its own: one that is being removed is nobody's next one."""
+    return f"room-{offer}"
 
 
 class TimerKind(StrEnum):

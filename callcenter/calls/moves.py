@@ -23,6 +23,7 @@ from callcenter.calls.model import (
     Outcome,
     TimerKind,
     Timing,
+    room_of,
 )
 from callcenter.clock import Given
 from callcenter.ivr import engine, needs
@@ -168,6 +169,9 @@ class Life:
             leg = msgspec.structs.replace(leg, answered_at=self.now)
         if state is LegState.GONE:
             leg = msgspec.structs.replace(leg, ended_at=self.now, cause=cause, in_room=False)
+            if leg.offer is not None and leg.rev > 0:
+                # Not sooner: an agent's phone that is late would make the room anew.
+                self.commands.append(line.EndRoom(room_of(leg.offer)))
         self.put(msgspec.structs.replace(leg, state=state))
         return True
 
@@ -310,7 +314,7 @@ class Life:
         **data: str | int | bool,
     ) -> Doing:
         """The offer came to nothing: the entry waits on, in its place."""
-        leg = self.call.agent_leg
+        leg = self.before.agent_leg  # in this step it may have gone
         moved = leg is not None and leg.in_room
         if not self.end_offer(event, agent_event, kind, **data):
             self.refused = "that offer is over"
@@ -320,17 +324,17 @@ class Life:
             self.timer(TimerKind.MATCH, self.call.entry.id, 0)
         if moved:
             # The caller was on the way to a room where nobody is any more.
-            self.commands.append(line.EndRoom(self.call.room))
             yield from self.flow(needs.Resumed())
 
     def meet(self) -> None:
         """The agent's phone goes into the room; the caller follows once it is there."""
-        leg = self.call.agent_leg
-        if leg is None or self.call.offer is None:
+        leg, room = self.call.agent_leg, self.call.room
+        if leg is None or room is None or self.call.offer is None:
             return
+        self.timer(TimerKind.UNRUNG, self.call.offer.id, None)
         self.timer(TimerKind.RING, self.call.offer.id, None)
         self.timer(TimerKind.JOIN, self.call.offer.id, entries.JOIN_S * 1000)
-        self.turn(leg, (), line.Room(self.call.room))
+        self.turn(leg, (), line.Room(room))
 
     def accept(self) -> None:
         if self.offer("accept") is not None:
@@ -342,8 +346,6 @@ class Life:
     def end(self, cause: Cause) -> None:
         legs = [leg for leg in self.call.legs if leg.state is not LegState.GONE]
         self.commands += [line.EndLeg(leg.id) for leg in legs if leg.role is LegRole.AGENT]
-        if self.call.answered_at is not None:
-            self.commands.append(line.EndRoom(self.call.room))
         self.timer(TimerKind.CALL_LIMIT, self.call.id, None)
         self.set(state=CallState.ENDED, ended_at=self.now, cause=cause.value)
         self.fact(

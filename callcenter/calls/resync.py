@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 
 from callcenter import line
-from callcenter.calls.model import Leg, LegRole, LegState
+from callcenter.calls.model import Leg, LegRole, LegState, room_of
 from callcenter.line import Cause
 
 
@@ -20,10 +20,11 @@ class Plan(msgspec.Struct, frozen=True):
     commands: tuple[line.Command, ...]
 
 
-def plan(known: Iterable[Leg], resumed: line.LineResumed, rooms: Iterable[str]) -> Plan:
+def plan(known: Iterable[Leg], resumed: line.LineResumed, offers: Collection[str]) -> Plan:
     """What follows from ``resumed``.
 
-    ``known`` are the legs that we believe are on this line, ``rooms`` those of live calls.
+    ``known`` are the legs that we believe are on this line, ``offers`` the open and the answered
+    offers of live calls: what belongs to any other one ends.
 
     Legs that are gone are told first, callers before agents: of a call that ended while we were
     away, nobody is put back into the queue. No caller is hung up.
@@ -34,14 +35,16 @@ def plan(known: Iterable[Leg], resumed: line.LineResumed, rooms: Iterable[str]) 
     restarted = bool(ours) and not live.keys() & ours.keys()
     signals: list[line.Signal] = []
     turns = []
+    commands: list[line.Command] = []
     for leg in sorted(ours.values(), key=lambda leg: (leg.role is LegRole.AGENT, leg.id)):
         if leg.id not in live:
             signals.append(line.LegGone(leg.id, _why_gone(leg, restarted)))
+        elif leg.role is LegRole.AGENT and leg.offer not in offers:
+            commands.append(line.EndLeg(leg.id))
         else:
             turns.append(leg.id)
             if live[leg.id].up and leg.state in (LegState.ASKED, LegState.RINGING):
                 signals.append(line.LegAnswered(leg.id))
-    commands: list[line.Command] = []
     for there in resumed.legs:
         if there.leg in ours:
             continue
@@ -49,7 +52,7 @@ def plan(known: Iterable[Leg], resumed: line.LineResumed, rooms: Iterable[str]) 
             signals.append(line.CallArrived(there.leg, resumed.line, there.to, there.caller))
         else:
             commands.append(line.EndLeg(there.leg))
-    kept = set(rooms)
+    kept = {room_of(offer) for offer in offers}
     commands += [line.EndRoom(room) for room in resumed.rooms if room not in kept]
     return Plan(tuple(signals), tuple(turns), tuple(commands))
 

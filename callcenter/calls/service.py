@@ -532,8 +532,7 @@ class Calls:
 
         def believed(connection: Connection) -> resync.Plan:
             legs = tables.live_legs(connection, resumed.line)
-            rooms = [f"room-{call}" for call in tables.live_calls(connection, resumed.line)]
-            return resync.plan(legs, resumed, rooms)
+            return resync.plan(legs, resumed, tables.live_offers(connection, resumed.line))
 
         plan = await self._database.read(believed)
         for signal in plan.signals:

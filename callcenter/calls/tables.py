@@ -235,10 +235,12 @@ def live_legs(connection: Connection, line: str) -> list[Leg]:
     return [_leg(row) for row in connection.execute(wanted)]
 
 
-def live_calls(connection: Connection, line: str) -> list[str]:
-    """The ids of the calls on ``line`` that have not ended."""
-    wanted = select(call.c.id).where(call.c.line == line, call.c.state != CallState.ENDED.value)
-    return list(connection.execute(wanted).scalars())
+def live_offers(connection: Connection, line: str) -> frozenset[str]:
+    """The ids of the open and the answered offers of the calls on ``line`` that have not ended."""
+    wanted = select(call.c.offer).where(
+        call.c.line == line, call.c.state != CallState.ENDED.value, call.c.offer.is_not(None)
+    )
+    return frozenset(connection.execute(wanted).scalars())
 
 
 def latest_talks_ms(connection: Connection, most: int = 20) -> list[int]:
