@@ -101,6 +101,43 @@ def _print_first_accounts(settings: Settings, made: list[tuple[str, str, str]]) 
 
 
 @app.command()
+def demo(
+    calls: Annotated[int, typer.Option(min=1, max=5000, help="How many citizens call")] = 120,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same habits")] = 1,
+) -> None:
+    """Play a believable day into the database; stop `callcenter serve` before."""
+    from callcenter import app as application
+    from callcenter.web import logs
+
+    settings = _settings()
+    logs.configure("error")
+    with _store(settings) as store:
+        made = application.first_accounts(store, settings)
+    if made:
+        _print_first_accounts(settings, made)
+    began = time.monotonic()
+    view, failed = asyncio.run(application.demo(settings, calls, seed))
+    today = view.today
+    print(f"A day of {calls} calls, played in {time.monotonic() - began:.1f} s:")
+    rows = {
+        "arrived": today.arrived,
+        "answered by an agent": today.answered,
+        "gave up waiting": today.abandoned,
+        "left the queue for a message": today.left,
+        "messages left": today.messages,
+        "cases opened": today.cases,
+        "mean wait, s": today.average_wait_s,
+        "longest wait, s": today.longest_wait_s,
+        "answered within 20 s": f"{today.service_level:.0%}" if today.service_level else None,
+    }
+    for name, value in rows.items():
+        print(f"  {name:30}{'-' if value is None else value:>8}")
+    if failed:
+        _fail(f"{failed} things went wrong; the log above says which")
+    print("`callcenter serve` shows it: the cases, and the board if it was today.")
+
+
+@app.command()
 def settings() -> None:
     """List the settings: variable, default, meaning."""
     print(settings_module.table())

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
+import datetime as dt
 import fcntl
 import hashlib
 import logging
@@ -19,7 +21,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, TypeVar
 
 import uvicorn
 from fastapi import FastAPI
@@ -29,10 +31,11 @@ from callcenter import resources
 from callcenter.calls.desk import Desk
 from callcenter.calls.errors import NotNow
 from callcenter.calls.service import Calls, Send
-from callcenter.clock import Clock, SystemClock
+from callcenter.clock import Clock, JumpClock, SystemClock
 from callcenter.db import Connection, Database, DatabaseAway, migrate
 from callcenter.db.facts import Sealer
 from callcenter.db.keys import Keys, unlock
+from callcenter.ivr.hours import Opening
 from callcenter.ivr.loader import load as load_flows
 from callcenter.line import DeviceKind, Line, LineResumed, Signal
 from callcenter.people import accounts, passwords, sign_ins
@@ -44,14 +47,18 @@ from callcenter.queue import topics as topic_files
 from callcenter.queue.agents import AgentState
 from callcenter.queue.topics import Topic
 from callcenter.settings import Settings
+from callcenter.stats.board import HOUR_MS, Board, BoardView
 from callcenter.stats.service import restore
 from callcenter.telephony.performer import Performer
 from callcenter.telephony.recordings import Recordings
+from callcenter.telephony.simulator.day import Day, Plan
 from callcenter.telephony.simulator.line import SimulatorLine
 from callcenter.voice.sounds import Voice
 from callcenter.web import Deps, make_web
 from callcenter.web.hub import Hub
 from callcenter.web.ports import Check, Devices
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +93,9 @@ class Store:
         self.db.close_sync()
 
 
-def open_store(settings: Settings, *, clock: Clock | None = None) -> Store:
+def open_store(
+    settings: Settings, *, clock: Clock | None = None, database: type[Database] = Database
+) -> Store:
     """Open the database, brought up to date, with its keys. Blocks.
 
     Raises:
@@ -95,7 +104,7 @@ def open_store(settings: Settings, *, clock: Clock | None = None) -> Store:
     """
     clock = clock or SystemClock()
     migrate.upgrade(settings.database_url)
-    db = Database(settings.database_url)
+    db = database(settings.database_url)
     keys = unlock(db, settings.secret, settings.secret_file)
     return Store(db, keys, clock, People(db, keys, clock))
 
@@ -201,7 +210,13 @@ class App:
             self.lock.close()
 
 
-def assemble(settings: Settings, *, clock: Clock | None = None, paced: bool = True) -> App:
+def assemble(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    paced: bool = True,
+    database: type[Database] = Database,
+) -> App:
     """Open the storage, bring its schema up to date, and join the parts. Blocks.
 
     Args:
@@ -218,7 +233,7 @@ def assemble(settings: Settings, *, clock: Clock | None = None, paced: bool = Tr
     topics = _topics(settings)
     flows = load_flows(folder, frozenset(topics))
     lock = _lock(settings)
-    store = open_store(settings, clock=clock)
+    store = open_store(settings, clock=clock, database=database)
     db, keys, clock = store.db, store.keys, store.clock
     sealer = Sealer(db, keys)
     voice = _voice(settings, folder)
@@ -459,6 +474,103 @@ class SimulatedSounds:
     async def _make(self, words: str, language: str) -> Path | None:
         sound = await self._voice.say(words, language)
         return None if sound is None else sound.stem.with_name(sound.stem.name + ".wav")
+
+
+# --- the demo -------------------------------------------------------------------------------------
+
+
+class WatchedDatabase(Database):
+    """Knows how many transactions are under way: time must not jump while there are any."""
+
+    pending = 0
+
+    async def write(self, fn: Callable[[Connection], T]) -> T:
+        self.pending += 1
+        try:
+            return await super().write(fn)
+        finally:
+            self.pending -= 1
+
+    async def read(self, fn: Callable[[Connection], T]) -> T:
+        self.pending += 1
+        try:
+            return await super().read(fn)
+        finally:
+            self.pending -= 1
+
+
+#: Who works in the demo, and for how many calls one of them is needed.
+_DEMO_AGENTS: Final = ("Sari", "Budi", "Ayu", "Rizky", "Maya", "Fajar", "Lina", "Dimas")
+DEMO_CALLS_PER_AGENT: Final = 45
+DEMO_AGENTS_LEAST: Final = 3
+DEMO_HOURS_LEAST: Final = 3
+
+
+async def demo(settings: Settings, count: int, seed: int) -> tuple[BoardView, int]:
+    """A day of ``count`` simulated calls through the real path, on a clock that jumps.
+
+    Gives the board as it was at closing time, and how many lives went wrong.
+
+    Raises:
+        AlreadyRunning: the server runs on this SQLite file; stop it first.
+    """
+    # The newest working day, or the beginning of it, that is behind us.
+    opens, closes = _demo_hours(settings, SystemClock().now())
+    clock = JumpClock(opens - 15 * 60_000)
+    settings = dataclasses.replace(settings, simulator=True, asterisk_ari_url=None)
+    app = assemble(settings, clock=clock, database=WatchedDatabase)
+    del app.background["housekeeping"]  # these agents sign on without a browser
+    assert app.simulator is not None
+    assert isinstance(app.db, WatchedDatabase)
+    database = app.db
+    wanted = min(len(_DEMO_AGENTS), max(DEMO_AGENTS_LEAST, -(-count // DEMO_CALLS_PER_AGENT)))
+    agents = [_demo_agent(app.store, settings, name) for name in _DEMO_AGENTS[:wanted]]
+    topics = tuple(app.calls.topics)
+    board = Board(settings.time_zone)
+    async with running(app):
+        app.sealer.subscribe(board.apply)
+        plan = Plan(count, dict.fromkeys(agents, topics), opens, closes, seed)
+        day = Day(
+            plan,
+            clock=clock,
+            line=app.simulator,
+            calls=app.calls,
+            desk=app.desk,
+            database=database,
+            sealer=app.sealer,
+            busy=lambda: database.pending > 0 or app.performer.busy,
+        )
+        await day.play()
+        while await app.sealer.seal():
+            pass
+    return board.view(closes), day.failed
+
+
+def _demo_hours(settings: Settings, now: int) -> tuple[int, int]:
+    """Opening and closing time of the newest day with working hours that are mostly behind us."""
+    calendars = load_flows(settings.flows or resources.flows()).calendars.values()
+    today = dt.datetime.fromtimestamp(now / 1000, settings.time_zone)
+    for back in range(30):
+        day = (today - dt.timedelta(days=back)).replace(minute=0, second=0, microsecond=0)
+        hours = [
+            at
+            for hour in range(24)
+            if (at := int(day.replace(hour=hour).timestamp() * 1000)) + HOUR_MS <= now
+            and all(one.opening(at, settings.time_zone) is Opening.OPEN for one in calendars)
+        ]
+        if len(hours) >= DEMO_HOURS_LEAST:
+            return hours[0], hours[-1] + HOUR_MS
+    raise ValueError("the calendars have no working day in the last month")
+
+
+def _demo_agent(store: Store, settings: Settings, name: str) -> str:
+    """An agent of the demo; with a password that nobody has."""
+    username = f"{name.lower()}.demo"
+    known = store.db.read_sync(lambda conn: accounts.by_username(conn, username))
+    if known is not None:
+        return known[0].id
+    new = NewAccount(username, name, Role.AGENT, secrets.token_urlsafe(32))
+    return add_account(store, settings, new).id
 
 
 # --- the server -----------------------------------------------------------------------------------
