@@ -6,13 +6,17 @@ import pickle
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from callcenter import resources
+from callcenter import line, resources
 from callcenter.ivr.checks import damm
 from callcenter.ivr.draw import mermaid
+from callcenter.ivr.engine import begin, step
 from callcenter.ivr.lint import lint, locate, render
-from callcenter.ivr.loader import FlowErrors, load, parse
-from tests.rules.ivr.small import TOPICS, flow_set, sources
+from callcenter.ivr.loader import FlowError, FlowErrors, load, parse
+from callcenter.ivr.pretend import Pretend, settle
+from tests.rules.ivr.small import NOW, TOPICS, flow_set, sources
 
 GOOD = """
 start: hello
@@ -293,7 +297,7 @@ def test_variables_are_shared_between_flows() -> None:
 
 
 @pytest.mark.parametrize(
-    "line, expected",
+    "text, expected",
     [
         ("x: Tekan 1.", "x: write numbers in words, or as a slot: voices read digits wrongly"),
         ("x: 'Halo {count}.'", "x: {count}: a slot is {variable|number|date|words|"),
@@ -313,8 +317,8 @@ def test_variables_are_shared_between_flows() -> None:
         ("x: 3", "x: a prompt is a text, or a list of"),
     ],
 )
-def test_mistakes_in_prompts(line: str, expected: str) -> None:
-    found = refused(sources({"main": GOOD}, {"id": line, "en": "x: Hello."}))
+def test_mistakes_in_prompts(text: str, expected: str) -> None:
+    found = refused(sources({"main": GOOD}, {"id": text, "en": "x: Hello."}))
     assert any(f"prompts/id.yaml:17: {expected}" in error for error in found), found
 
 
@@ -389,6 +393,59 @@ def test_all_mistakes_of_all_files_at_once(tmp_path: Path) -> None:
     shown = render(lint(tmp_path / "flows" / "main.yaml"))
     assert shown.endswith(f"{len(bad.value.errors)} mistakes")
     assert "nodes.hello.prompt: unknown prompt 'helo'" in shown
+
+
+LINES = [
+    (file, number)
+    for file, text in load(resources.flows()).sources.items()
+    for number in range(text.count("\n"))
+]
+GARBAGE = st.sampled_from(
+    [
+        "",
+        "zzz",
+        "x: {}",
+        "- 1",
+        "{",
+        "nodes: 3",
+        "  next: ~",
+        "  to: [1]",
+        "vars: []",
+        "  type: menu",
+    ]
+)
+
+
+@settings(max_examples=150)
+@given(st.lists(st.tuples(st.sampled_from(LINES), GARBAGE | st.text(max_size=12)), max_size=3))
+def test_whatever_is_in_the_files_they_are_read_or_refused(
+    changes: list[tuple[tuple[str, int], str]],
+) -> None:
+    files = dict(load(resources.flows()).sources)
+    for (file, number), text in changes:
+        lines = files[file].split("\n")
+        lines[min(number, len(lines) - 1)] = text
+        files[file] = "\n".join(lines)
+    for error in mistakes(files):
+        assert error.line >= 1
+        assert error.message
+
+
+def mistakes(files: dict[str, str]) -> tuple[FlowError, ...]:
+    """Why the files are refused. If they are not, a caller can walk them."""
+    try:
+        flows = parse(files)
+    except FlowErrors as bad:
+        return bad.errors
+    for name in flows.flows:
+        world = Pretend()
+        found = settle(flows, begin(flows, flow=name, now=NOW), world, NOW)
+        for key in "*1207#35":
+            for event in (line.DigitsEntered("leg", 1, key), line.Silence("leg", 1)):
+                later = step(flows, found.visit, event, NOW)
+                if not later.refused:
+                    found = settle(flows, later, world, NOW)
+    return ()
 
 
 def test_no_flows_at_all(tmp_path: Path) -> None:
