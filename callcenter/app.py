@@ -215,6 +215,7 @@ def assemble(
     *,
     clock: Clock | None = None,
     paced: bool = True,
+    speaks: bool = True,
     database: type[Database] = Database,
 ) -> App:
     """Open the storage, bring its schema up to date, and join the parts. Blocks.
@@ -222,6 +223,7 @@ def assemble(
     Args:
         clock: where ``now`` comes from; the machine's, unless a demo or a test jumps.
         paced: whether simulated phones take the time that real ones take.
+        speaks: whether simulated prompts are made into sound.
 
     Raises:
         AlreadyRunning: another process serves this SQLite file.
@@ -241,7 +243,7 @@ def assemble(
     lines: dict[str, Line] = {}
     simulator = None
     if settings.simulator:
-        simulator = SimulatorLine(clock, paced=paced, sound=sounds.address)
+        simulator = SimulatorLine(clock, paced=paced, sound=sounds.address if speaks else None)
         lines[simulator.name] = simulator
     devices = _asterisk(settings, voice, lines)
 
@@ -518,7 +520,7 @@ async def demo(settings: Settings, count: int, seed: int) -> tuple[BoardView, in
     opens, closes = _demo_hours(settings, SystemClock().now())
     clock = JumpClock(opens - 15 * 60_000)
     settings = dataclasses.replace(settings, simulator=True, asterisk_ari_url=None)
-    app = assemble(settings, clock=clock, database=WatchedDatabase)
+    app = assemble(settings, clock=clock, speaks=False, database=WatchedDatabase)
     del app.background["housekeeping"]  # these agents sign on without a browser
     assert app.simulator is not None
     assert isinstance(app.db, WatchedDatabase)

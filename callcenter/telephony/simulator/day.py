@@ -40,6 +40,7 @@ LISTEN_MS: Final = 2_000
 MOST_CALL_MS: Final = 45 * 60_000
 #: Turns of the event loop without anything under way, until the present moment counts as over.
 QUIET_TURNS: Final = 12
+BUSY_S: Final = 0.0005
 
 #: Calls by hour of the day, relative: two waves with a dip at noon.
 WAVES: Final = {8: 8, 9: 14, 10: 15, 11: 11, 12: 6, 13: 10, 14: 12, 15: 8}
@@ -104,8 +105,12 @@ class Day:
         """Until nothing more happens at this moment."""
         quiet = 0
         while quiet < QUIET_TURNS:
-            await asyncio.sleep(0)
-            quiet = 0 if self._busy() else quiet + 1
+            if self._busy():
+                quiet = 0
+                await asyncio.sleep(BUSY_S)  # leaves the processor to the database's threads
+            else:
+                quiet += 1
+                await asyncio.sleep(0)
 
     async def _all(self) -> None:
         for agent in self._plan.agents:
