@@ -258,6 +258,7 @@ def assemble(
         clock=clock,
         timezone=settings.time_zone.key,
         lines=lines,
+        always_open=settings.always_open,
         sealer=sealer,
         process=secrets.token_hex(8),
         perform=perform,

@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 #: A variable this much like a setting's name, and not one, is a typing error (0 … 1).
 LIKENESS = 0.9
+LINES = ("asterisk", "simulator", "twilio")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -126,6 +127,13 @@ def _trunk(value: str) -> str | None:
     return value or None
 
 
+def _lines(value: str) -> frozenset[str]:
+    names = frozenset(name.strip() for name in value.split(",")) - {"", "none"}
+    if unknown := names - set(LINES):
+        raise ValueError(f"use none, or names of {', '.join(LINES)}; not {min(unknown)}")
+    return names
+
+
 def _voice(value: str) -> str:
     if not re.fullmatch(r"[\w+./-]+", value) or value.startswith("-"):
         raise ValueError("use the name of an espeak-ng voice, e.g. id+f2")
@@ -186,6 +194,12 @@ class Settings:
     )
     simulator: bool = _setting(
         "SIMULATOR", "off", _switch, "Simulated callers; only when listening on loopback"
+    )
+    always_open: frozenset[str] = _setting(
+        "ALWAYS_OPEN",
+        "simulator",
+        _lines,
+        "Lines whose callers find the hotline open at any hour, with commas between; or none",
     )
     asterisk_ari_url: str | None = _setting(
         "ASTERISK_ARI_URL",

@@ -51,8 +51,15 @@ Happened = line.Signal | Click | TimerDue
 Handler = Callable[[Life, Happened], Doing]
 
 
-def begin(call_id: str, arrived: line.CallArrived, world: World, timezone: str) -> Steps:
-    """A citizen's call, from its first ring."""
+def begin(
+    call_id: str,
+    arrived: line.CallArrived,
+    world: World,
+    timezone: str,
+    *,
+    always_open: bool = False,
+) -> Steps:
+    """A citizen's call, from its first ring. ``always_open``: whatever the opening hours say."""
     now = world.given.now
     caller = Leg(
         arrived.leg, call_id, LegRole.CALLER, arrived.line, LegState.UP, now, answered_at=now
@@ -62,7 +69,9 @@ def begin(call_id: str, arrived: line.CallArrived, world: World, timezone: str) 
     life.put(caller)
     life.fact(CallFact.CALL_ARRIVED, line=arrived.line, withheld=arrived.caller is None)
     life.timer(TimerKind.CALL_LIMIT, call.id, CALL_LIMIT_S * 1000)
-    yield from life.walk(engine.begin(world.flows, flow="main", now=now, timezone=timezone))
+    yield from life.walk(
+        engine.begin(world.flows, flow="main", now=now, timezone=timezone, always_open=always_open)
+    )
     return life.outcome()
 
 

@@ -88,6 +88,7 @@ class Calls:
     Args:
         flows: the flows that new callers begin in.
         lines: the names of the lines that callers may be on.
+        always_open: those of them whose callers find the hotline open at any hour.
         process: an id that no other running process has; it owns its rows of the outbox.
         perform: takes Turns and Commands to the lines.
     """
@@ -102,6 +103,7 @@ class Calls:
         clock: Clock,
         timezone: str,
         lines: Collection[str],
+        always_open: Collection[str] = (),
         sealer: Sealer,
         process: str,
         perform: Perform,
@@ -114,6 +116,7 @@ class Calls:
         self.clock = clock
         self.timezone = timezone
         self._lines = tuple(lines)
+        self._always_open = frozenset(always_open)
         self._sealer = sealer
         self._process = process
         self._perform = perform
@@ -172,7 +175,9 @@ class Calls:
         key, wrapped = self.keys.make(tables.owner(call_id))
         number = callers.normalise(signal.caller)
         signal = msgspec.structs.replace(signal, caller=number)
-        steps = life.begin(call_id, signal, self._world(self._current, given), self.timezone)
+        world = self._world(self._current, given)
+        always_open = signal.line in self._always_open
+        steps = life.begin(call_id, signal, world, self.timezone, always_open=always_open)
         tables.insert_call(
             connection,
             call_id,
