@@ -14,6 +14,7 @@ const fine: Circumstances = {
   microphone: "granted",
   state: "ready",
   device: simulated,
+  talksHere: false,
 };
 
 const cases: [string, Partial<Circumstances>, Reach][] = [
@@ -42,6 +43,11 @@ const cases: [string, Partial<Circumstances>, Reach][] = [
     "registered, and the server has not heard of it",
     { device: { ...browser, up: false }, phone: registered },
     "phoneConnecting",
+  ],
+  [
+    "in a talk that our phone is no longer in",
+    { state: "talking", device: browser, phone: registered, talksHere: true },
+    "talkSilent",
   ],
   ["of a desk phone nothing is known", { device: { ...simulated, kind: "sip", up: false } }, "yes"],
   ["paused: the phone does not matter", { state: "paused", device: browser }, "paused"],

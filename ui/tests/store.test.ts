@@ -64,6 +64,7 @@ const show = async (change: Partial<ConsoleView>): Promise<void> => {
 
 beforeEach(async () => {
   vi.useFakeTimers();
+  sessionStorage.clear();
   posts = [];
   saves = [];
   refuse = null;
@@ -188,5 +189,22 @@ test("nothing is wrapped up while something is unsaved", async () => {
   refuse = 503;
   await store.finish("complaint");
   refuse = null;
+  expect(posts).toEqual([]);
+});
+
+test("a caller who was lost in mid-talk and is offered again is taken at once", async () => {
+  await show({ call: call("asterisk"), agent: { ...agent, state: "talking" } });
+  await show({ call: null, agent: { ...agent, state: "ready" } });
+  await show({ offer: offer("asterisk"), agent: { ...agent, state: "offered" } });
+  expect(store.ring.start).not.toHaveBeenCalled();
+  await vi.advanceTimersByTimeAsync(10);
+  expect(posts).toEqual(["/api/agent/offers/o1/accept"]);
+});
+
+test("a caller whose call was wrapped up is not taken without a click", async () => {
+  await show({ call: call("asterisk") });
+  await show({ call: null, wrap_up: { call: "c1", since: 0, until: 0, case: draft } });
+  await show({ wrap_up: null, offer: offer("asterisk") });
+  expect(store.ring.start).toHaveBeenCalled();
   expect(posts).toEqual([]);
 });

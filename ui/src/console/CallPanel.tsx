@@ -180,7 +180,9 @@ function Talk({ store, view, call }: Props & { call: Call }) {
   });
   return (
     <div class="talk">
-      <p class={`eyebrow talk-state ${call.state}`}>{phoneState.held ? t.onHold : t[call.state]}</p>
+      <p class={`eyebrow talk-state ${phoneState.held ? "held" : call.state}`}>
+        {phoneState.held ? t.onHold : t[call.state]}
+      </p>
       <p class="timer" role="timer">
         {call.answered_at === null ? "–:––" : duration(now.value - call.answered_at)}
       </p>

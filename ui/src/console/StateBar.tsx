@@ -56,6 +56,8 @@ function Advice({ store }: { store: ConsoleStore }) {
       return <span> · {t.lostGo}</span>;
     case "microphone":
       return <span> · {t.microphoneGo}</span>;
+    case "talkSilent":
+      return <span> · {t.talkSilentGo}</span>;
     case "phoneLost":
       return <span> · {t.phoneLostGo}</span>;
     case "phoneRefused":

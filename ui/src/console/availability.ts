@@ -16,6 +16,8 @@ export interface Circumstances {
   microphone: Microphone;
   state: AgentState;
   device: Device;
+  /** The server has us talking through the phone in this page. */
+  talksHere: boolean;
 }
 
 /** What the indicator says; each names an entry of the dictionary. */
@@ -23,6 +25,7 @@ export type Reach =
   | "yes"
   | "offered"
   | "talking"
+  | "talkSilent"
   | "wrapUp"
   | "paused"
   | "offline"
@@ -51,6 +54,7 @@ const TONES: Record<Reach, Tone> = {
   yes: "good",
   offered: "busy",
   talking: "busy",
+  talkSilent: "bad",
   wrapUp: "busy",
   paused: "idle",
   offline: "idle",
@@ -71,6 +75,7 @@ export function reach(c: Circumstances): Reach {
   if (c.leader === "follower") return "otherTab";
   if (c.link === "connecting") return "connecting";
   if (c.link === "lost") return c.state === "talking" ? "lostTalking" : "lost";
+  if (c.talksHere && c.phone.session === "none") return "talkSilent";
   if (c.state === "offline" || c.state === "paused" || c.state === "wrap_up") {
     return BY_STATE[c.state];
   }

@@ -39,6 +39,9 @@ export interface Kept {
 /** After our phone is there, the server may take this long to hear of it; then it is asked. */
 const LOOK_AGAIN: Backoff = { first_ms: 500, most_ms: 15_000 };
 
+/** The call that we talk in, remembered over a reload (the id alone, which tells nothing). */
+const TALK = "callcenter.talk";
+
 export class ConsoleStore {
   readonly live = new Live<ConsoleView>({
     page: "agent",
@@ -67,6 +70,7 @@ export class ConsoleStore {
       microphone: this.microphone.value,
       state: view.agent.state,
       device: view.agent.device,
+      talksHere: view.call?.state === "talking" && this.ringsHere(view.call.line),
     });
   });
 
@@ -254,7 +258,11 @@ export class ConsoleStore {
 
   #followOffer(before: ConsoleView | null, view: ConsoleView, leads: boolean): void {
     const { offer } = view;
-    if (offer && offer.id !== before?.offer?.id) {
+    if (offer && offer.id !== before?.offer?.id && offer.call === sessionStorage.getItem(TALK)) {
+      // The caller we lost is back: they were ours, and have waited long enough.
+      announce(words.value.call.back, true);
+      if (leads) void this.accept();
+    } else if (offer && offer.id !== before?.offer?.id) {
       const topic = label(offer.topic.label);
       announce(words.value.offer.announce(topic, languageName(offer.language)), true);
       if (leads && this.answersHere(offer.line)) this.ring.start(words.value.offer.notify(topic));
@@ -271,6 +279,8 @@ export class ConsoleStore {
 
   #followTalk(before: ConsoleView | null, view: ConsoleView): void {
     const talked = before?.call?.state === "talking";
+    if (view.call?.state === "talking") sessionStorage.setItem(TALK, view.call.id);
+    if (view.wrap_up || view.agent.state === "paused") sessionStorage.removeItem(TALK);
     if (view.call?.state === "talking" && !talked) announce(words.value.call.connected, true);
     if (view.wrap_up && !before?.wrap_up) announce(words.value.wrapUp.announce, true);
     else if (before?.call && !view.call) announce(words.value.call.over, true);

@@ -65,6 +65,8 @@ export const en: Dictionary = {
     yes: "Calls come in here",
     offered: "There is a call for you",
     talking: "You are talking",
+    talkSilent: "The caller does not hear you: your phone dropped out of this call",
+    talkSilentGo: "Wait; the caller is being connected to you again.",
     wrapUp: "The next call waits until you are done",
     paused: "Not taking calls",
     offline: "Not taking calls",
@@ -180,6 +182,7 @@ export const en: Dictionary = {
       "The sound is cut. Wait a moment; if it does not return, ask the caller to call again.",
     connected: "Connected.",
     over: "The call has ended.",
+    back: "The caller is connected again.",
   },
 
   form: {

@@ -71,6 +71,8 @@ export const id = {
     yes: "Panggilan masuk ke sini",
     offered: "Ada panggilan untuk Anda",
     talking: "Anda sedang bicara",
+    talkSilent: "Penelepon tidak mendengar Anda: telepon Anda terputus dari panggilan ini",
+    talkSilentGo: "Tunggu; penelepon disambungkan kembali ke sini.",
     wrapUp: "Panggilan berikut menunggu Anda selesai",
     paused: "Tidak menerima panggilan",
     offline: "Tidak menerima panggilan",
@@ -186,6 +188,7 @@ export const id = {
     noSound: "Suara terputus. Tunggu sebentar; bila tidak kembali, minta penelepon menelepon lagi.",
     connected: "Tersambung.",
     over: "Panggilan berakhir.",
+    back: "Penelepon tersambung kembali.",
   },
 
   form: {
