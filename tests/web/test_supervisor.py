@@ -12,6 +12,7 @@ from tests.web.conftest import House, eventually
 
 async def test_the_board_names_agents_and_topics(house: House) -> None:
     agent, watcher = await house.signed_in("agen"), await house.signed_in("penyelia")
+    await agent.put("/api/agent/state", {"state": "ready"})
     await agent.put("/api/agent/state", {"state": "paused", "reason": "break"})
     await house.caller_waits("2")
     await house.caller_waits("1", caller=None)
