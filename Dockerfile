@@ -25,7 +25,8 @@ RUN apt-get -qq update \
     && rm -rf /var/lib/apt/lists/*
 COPY asterisk /usr/local/share/callcenter/asterisk
 COPY scripts/container/asterisk /usr/local/bin/callcenter-asterisk
-RUN sh /usr/local/share/callcenter/asterisk/sounds.sh /usr/share/callcenter /usr/share/asterisk/moh
+RUN sh /usr/local/share/callcenter/asterisk/sounds.sh /usr/share/callcenter /usr/share/asterisk/moh \
+    && install -d -o 10001 -g 10001 -m 755 /var/lib/callcenter-sounds
 EXPOSE 5060/udp 8088/tcp 10000-10199/udp
 VOLUME /var/lib/callcenter-asterisk
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
@@ -38,7 +39,8 @@ FROM debian:bookworm-slim AS app
 RUN apt-get -qq update \
     && apt-get -qq install -y --no-install-recommends ca-certificates espeak-ng python3 sox \
     && rm -rf /var/lib/apt/lists/*
-RUN useradd --system --uid 10001 --user-group --no-create-home callcenter \
+RUN groupadd --system --gid 10001 callcenter \
+    && useradd --system --uid 10001 --gid callcenter --no-create-home callcenter \
     && install -d -o callcenter -g callcenter -m 750 /var/lib/callcenter \
     && install -d -o callcenter -g callcenter -m 755 /var/lib/callcenter-sounds
 COPY --from=build /opt/callcenter /opt/callcenter
