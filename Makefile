@@ -70,7 +70,7 @@ soak: $(VENV) $(PAGES) ## The long load runs
 
 bench: $(VENV) $(PAGES) ## Measure this machine and print the figures
 	@$(call need,sipp,$(DEBIAN))
-	@$(BIN)/python scripts/bench.py
+	@$(BIN)/python -m bench
 
 screenshots: $(VENV) $(PAGES) ## Pictures of all pages into docs/screenshots/
 	@$(call need,chromium,$(DEBIAN))
