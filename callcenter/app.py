@@ -11,12 +11,10 @@ import contextlib
 import dataclasses
 import datetime as dt
 import fcntl
-import hashlib
 import logging
 import secrets
 import signal
 import socket
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -49,14 +47,17 @@ from callcenter.queue.topics import Topic
 from callcenter.settings import Settings
 from callcenter.stats.board import HOUR_MS, Board, BoardView
 from callcenter.stats.service import restore
+from callcenter.telephony.asterisk.ari import Access
+from callcenter.telephony.asterisk.line import AsteriskLine
 from callcenter.telephony.performer import Performer
 from callcenter.telephony.recordings import Recordings
 from callcenter.telephony.simulator.day import Day, Plan
 from callcenter.telephony.simulator.line import SimulatorLine
+from callcenter.telephony.simulator.sounds import SimulatedSounds
 from callcenter.voice.sounds import Voice
 from callcenter.web import Deps, make_web
 from callcenter.web.hub import Hub
-from callcenter.web.ports import Check, Devices
+from callcenter.web.ports import Check
 
 T = TypeVar("T")
 
@@ -70,8 +71,6 @@ HOUSEKEEPING_S: Final = 60
 STOP_S: Final = 10
 #: The longest message that a page may send us by WebSocket, in bytes.
 MOST_WEBSOCKET_BYTES: Final = 1024
-#: Simulated prompts whose sound may still be asked for.
-MOST_SOUNDS: Final = 5_000
 
 
 class AlreadyRunning(Exception):
@@ -175,11 +174,13 @@ class App:
     performer: Performer
     lines: dict[str, Line]
     simulator: SimulatorLine | None
+    asterisk: AsteriskLine | None
     web: FastAPI
     #: What runs beside the requests: name → how it is begun (again, should it fail).
     background: dict[str, Callable[[], Awaitable[None]]]
     resumed: set[str] = field(default_factory=set)  #: lines that have told us what exists
     lock: IO[str] | None = None
+    tidying: asyncio.Task[None] | None = None
 
     @property
     def db(self) -> Database:
@@ -202,6 +203,8 @@ class App:
         await self.calls.handle(happened)
         if isinstance(happened, LineResumed):
             self.resumed.add(happened.line)
+            if self.asterisk is not None and happened.line == self.asterisk.name:
+                self.tidying = asyncio.create_task(_tidy_accounts(self, self.asterisk))
 
     def close(self) -> None:
         """Let go of the storage."""
@@ -245,7 +248,7 @@ def assemble(
     if settings.simulator:
         simulator = SimulatorLine(clock, paced=paced, sound=sounds.address if speaks else None)
         lines[simulator.name] = simulator
-    devices = _asterisk(settings, voice, lines)
+    asterisk = _asterisk(settings, voice, lines)
 
     def perform(send: Send) -> None:
         performer.post(send)
@@ -278,18 +281,17 @@ def assemble(
         performer=performer,
         lines=lines,
         simulator=simulator,
+        asterisk=asterisk,
         web=FastAPI(),
         background={"sealer": sealer.run, "timers": calls.run_timers},
         lock=lock,
     )
-    app.web = make_web(_deps(app, topics, devices, sounds))
+    app.web = make_web(_deps(app, sounds))
     app.background["housekeeping"] = partial(housekeeping, app)
     return app
 
 
-def _deps(
-    app: App, topics: dict[str, Topic], devices: Devices | None, sounds: SimulatedSounds
-) -> Deps:
+def _deps(app: App, sounds: SimulatedSounds) -> Deps:
     settings = app.settings
     browser = any(line.capabilities.browser for line in app.lines.values())
     try:
@@ -313,7 +315,7 @@ def _deps(
         base_url=settings.base_url,
         any_host=settings.public_base_url is None,
         default_device=(DeviceKind.BROWSER if browser else DeviceKind.SIMULATED).value,
-        devices=devices,
+        devices=app.asterisk.devices if app.asterisk else None,
         simulator=app.simulator,
         sounds=sounds.file,
         pages=pages,
@@ -331,14 +333,10 @@ def _voice(settings: Settings, folder: Path) -> Voice:
     )
 
 
-def _asterisk(settings: Settings, voice: Voice, lines: dict[str, Line]) -> Devices | None:
-    """The Asterisk line, where its address is set, and its softphone accounts."""
+def _asterisk(settings: Settings, voice: Voice, lines: dict[str, Line]) -> AsteriskLine | None:
+    """The Asterisk line, where its address is set."""
     if settings.asterisk_ari_url is None:
         return None
-    # Only here: who has no Asterisk need not load its client.
-    from callcenter.telephony.asterisk.ari import Access
-    from callcenter.telephony.asterisk.line import AsteriskLine
-
     access = Access(
         settings.asterisk_ari_url,
         settings.asterisk_ari_user,
@@ -349,7 +347,7 @@ def _asterisk(settings: Settings, voice: Voice, lines: dict[str, Line]) -> Devic
         access, voice, ws=settings.browser_ws_url or "", trunk=settings.asterisk_trunk
     )
     lines[asterisk.name] = asterisk
-    return asterisk.devices
+    return asterisk
 
 
 # --- running ------------------------------------------------------------------------------------
@@ -401,6 +399,19 @@ async def housekeeping(app: App) -> None:
         await asyncio.sleep(HOUSEKEEPING_S)
 
 
+async def _tidy_accounts(app: App, asterisk: AsteriskLine) -> None:
+    """Whoever signed out while we or Asterisk were away has no softphone there any more."""
+
+    def here(conn: Connection) -> frozenset[str]:
+        everybody = queue.all_agents(conn)
+        return frozenset(one.id for one in everybody if one.state is not AgentState.OFFLINE)
+
+    try:
+        await asterisk.devices.keep_only(await app.db.read(here))
+    except (ConnectionError, DatabaseAway) as away:
+        log.warning("softphone accounts were not tidied: %s", away)
+
+
 def _agents_without_sign_in(conn: Connection) -> list[str]:
     return [
         agent.id
@@ -426,7 +437,9 @@ def _checks(app: App) -> dict[str, Check]:
 
     def line(name: str) -> Check:
         async def check() -> None:
-            if name not in app.resumed:
+            asterisk = app.asterisk
+            away = asterisk is not None and name == asterisk.name and not asterisk.ari.up
+            if away or name not in app.resumed:
                 raise ConnectionError(f"{name} is away")
 
         return check
@@ -449,34 +462,6 @@ def _lock(settings: Settings) -> IO[str] | None:
         held.close()
         raise AlreadyRunning(f"another process serves {path}") from error
     return held
-
-
-class SimulatedSounds:
-    """Prompts as sound for the simulated phone: made when they are said, fetched by address."""
-
-    def __init__(self, voice: Voice) -> None:
-        self._voice = voice
-        self._making: OrderedDict[str, asyncio.Task[Path | None]] = OrderedDict()
-
-    def address(self, words: str, language: str) -> str | None:
-        """Where the page finds ``words`` spoken; None where nothing here can speak."""
-        if self._voice.lacking:
-            return None
-        name = hashlib.sha256(f"{language}\0{words}".encode()).hexdigest()[:32]
-        if name not in self._making:
-            self._making[name] = asyncio.create_task(self._make(words, language))
-            while len(self._making) > MOST_SOUNDS:
-                self._making.popitem(last=False)[1].cancel()
-        return f"/simulator/sounds/{name}.wav"
-
-    async def file(self, name: str) -> Path | None:
-        """The sound behind an address, as soon as it is made."""
-        task = self._making.get(name)
-        return None if task is None else await asyncio.shield(task)
-
-    async def _make(self, words: str, language: str) -> Path | None:
-        sound = await self._voice.say(words, language)
-        return None if sound is None else sound.stem.with_name(sound.stem.name + ".wav")
 
 
 # --- the demo -------------------------------------------------------------------------------------
