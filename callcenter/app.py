@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import datetime as dt
 import fcntl
 import logging
 import secrets
@@ -33,7 +32,6 @@ from callcenter.clock import Clock, JumpClock, SystemClock
 from callcenter.db import Connection, Database, DatabaseAway, migrate
 from callcenter.db.facts import Sealer
 from callcenter.db.keys import Keys, unlock
-from callcenter.ivr.hours import Opening
 from callcenter.ivr.loader import load as load_flows
 from callcenter.line import DeviceKind, Line, LineResumed, Signal
 from callcenter.people import accounts, passwords, sign_ins
@@ -45,13 +43,13 @@ from callcenter.queue import topics as topic_files
 from callcenter.queue.agents import AgentState
 from callcenter.queue.topics import Topic
 from callcenter.settings import Settings
-from callcenter.stats.board import HOUR_MS, Board, BoardView
+from callcenter.stats.board import Board, BoardView
 from callcenter.stats.service import restore
 from callcenter.telephony.asterisk.ari import Access
 from callcenter.telephony.asterisk.line import AsteriskLine
 from callcenter.telephony.performer import Performer
 from callcenter.telephony.recordings import Recordings
-from callcenter.telephony.simulator.day import Day, Plan
+from callcenter.telephony.simulator.day import Day, Plan, working_hours
 from callcenter.telephony.simulator.line import SimulatorLine
 from callcenter.telephony.simulator.sounds import SimulatedSounds
 from callcenter.voice.sounds import Voice
@@ -491,7 +489,6 @@ class WatchedDatabase(Database):
 _DEMO_AGENTS: Final = ("Sari", "Budi", "Ayu", "Rizky", "Maya", "Fajar", "Lina", "Dimas")
 DEMO_CALLS_PER_AGENT: Final = 45
 DEMO_AGENTS_LEAST: Final = 3
-DEMO_HOURS_LEAST: Final = 3
 
 
 async def demo(settings: Settings, count: int, seed: int) -> tuple[BoardView, int]:
@@ -502,8 +499,9 @@ async def demo(settings: Settings, count: int, seed: int) -> tuple[BoardView, in
     Raises:
         AlreadyRunning: the server runs on this SQLite file; stop it first.
     """
-    # The newest working day, or the beginning of it, that is behind us.
-    opens, closes = _demo_hours(settings, SystemClock().now())
+    flows = load_flows(settings.flows or resources.flows())
+    now = SystemClock().now()
+    opens, closes = working_hours(flows.calendars.values(), settings.time_zone, now)
     clock = JumpClock(opens - 15 * 60_000)
     settings = dataclasses.replace(settings, simulator=True, asterisk_ari_url=None)
     app = assemble(settings, clock=clock, speaks=False, database=WatchedDatabase)
@@ -532,23 +530,6 @@ async def demo(settings: Settings, count: int, seed: int) -> tuple[BoardView, in
         while await app.sealer.seal():
             pass
     return board.view(closes), day.failed
-
-
-def _demo_hours(settings: Settings, now: int) -> tuple[int, int]:
-    """Opening and closing time of the newest day with working hours that are mostly behind us."""
-    calendars = load_flows(settings.flows or resources.flows()).calendars.values()
-    today = dt.datetime.fromtimestamp(now / 1000, settings.time_zone)
-    for back in range(30):
-        day = (today - dt.timedelta(days=back)).replace(minute=0, second=0, microsecond=0)
-        hours = [
-            at
-            for hour in range(24)
-            if (at := int(day.replace(hour=hour).timestamp() * 1000)) + HOUR_MS <= now
-            and all(one.opening(at, settings.time_zone) is Opening.OPEN for one in calendars)
-        ]
-        if len(hours) >= DEMO_HOURS_LEAST:
-            return hours[0], hours[-1] + HOUR_MS
-    raise ValueError("the calendars have no working day in the last month")
 
 
 def _demo_agent(store: Store, settings: Settings, name: str) -> str:

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import logging
 import random
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -28,6 +30,7 @@ from callcenter.cases.service import BadForm, CaseForm, StaleCase
 from callcenter.clock import JumpClock
 from callcenter.db import Database
 from callcenter.db.facts import Fact, SealedFact, Sealer
+from callcenter.ivr.hours import Calendar, Opening
 from callcenter.line import Device, DeviceKind
 from callcenter.telephony.simulator import characters
 from callcenter.telephony.simulator.line import LETTERS_PER_S, SimulatorLine
@@ -42,6 +45,12 @@ MOST_CALL_MS: Final = 45 * 60_000
 QUIET_TURNS: Final = 12
 BUSY_S: Final = 0.0005
 
+HOUR_MS: Final = 3_600_000
+#: A day of fewer hours is not worth playing.
+HOURS_LEAST: Final = 3
+#: How far back to look for a working day.
+DAYS_BACK: Final = 30
+
 #: Calls by hour of the day, relative: two waves with a dip at noon.
 WAVES: Final = {8: 8, 9: 14, 10: 15, 11: 11, 12: 6, 13: 10, 14: 12, 15: 8}
 
@@ -55,6 +64,30 @@ class Plan(msgspec.Struct, frozen=True):
     closes: int
     seed: int
     line_number: str = "1500630"
+
+
+def working_hours(calendars: Iterable[Calendar], timezone: ZoneInfo, now: int) -> tuple[int, int]:
+    """Opening and closing time (epoch ms) of the newest working day that is behind us, or of the
+    part of today that is.
+
+    Raises:
+        ValueError: the calendars have none.
+    """
+    calendars = tuple(calendars)
+    today = dt.datetime.fromtimestamp(now / 1000, timezone).replace(
+        minute=0, second=0, microsecond=0
+    )
+    for back in range(DAYS_BACK):
+        day = today - dt.timedelta(days=back)
+        hours = [
+            at
+            for hour in range(24)
+            if (at := int(day.replace(hour=hour).timestamp() * 1000)) + HOUR_MS <= now
+            and all(one.opening(at, timezone) is Opening.OPEN for one in calendars)
+        ]
+        if len(hours) >= HOURS_LEAST:
+            return hours[0], hours[-1] + HOUR_MS
+    raise ValueError(f"the calendars have no working day in the last {DAYS_BACK} days")
 
 
 class Day:
@@ -125,13 +158,13 @@ class Day:
 
     def _arrivals(self) -> list[int]:
         """When callers call, in order: by WAVES, as far as they lie within the day."""
-        hours = range(self._plan.opens, self._plan.closes, 3_600_000)
+        hours = range(self._plan.opens, self._plan.closes, HOUR_MS)
         first = min(WAVES)
         weights = [WAVES.get(first + n, min(WAVES.values())) for n in range(len(hours))]
         span = self._plan.closes - self._plan.opens
         found = []
         for hour in self._chance.choices(hours, weights, k=self._plan.calls):
-            at = hour + self._chance.randrange(3_600_000)
+            at = hour + self._chance.randrange(HOUR_MS)
             found.append(min(at, self._plan.opens + int(span * 0.97)))
         return sorted(found)
 
@@ -203,7 +236,7 @@ class Day:
         await self._desk.sign_on(agent, Device(DeviceKind.SIMULATED, agent))
         await self._pass(chance.uniform(5, 240))
         await self._desk.set_agent_state(agent, "ready")
-        noon = self._plan.opens + 4 * 3_600_000 + chance.randrange(-30, 60) * 60_000
+        noon = self._plan.opens + 4 * HOUR_MS + chance.randrange(-30, 60) * 60_000
         if noon < self._plan.closes:
             await self._clock.sleep_until(noon)
             await self._desk.set_agent_state(agent, "paused", "break")
