@@ -237,7 +237,7 @@ class Ari:
                 self.connects += 1
                 self.up = True
                 await self._on_up()
-                while (text := await arrived.get()) is not None and not self.replaced:
+                while not self.replaced and (text := await arrived.get()) is not None:
                     self._hear(text)
             finally:
                 reader.cancel()

@@ -5,6 +5,8 @@ Only the fields that are used are named; everything else in the JSON is skipped 
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 #: What we ask Asterisk to send: of the 54 events of one call some ten are of use to us.
@@ -106,6 +108,8 @@ class Event(msgspec.Struct, frozen=True):
     args: list[str] = []
     replace_channel: Channel | None = None
     digit: str = ""
+    duration_ms: int = 0
+    timestamp: str = ""
     dialstatus: str = ""
     cause: int | None = None
     tech_cause: int | None = None
@@ -113,6 +117,33 @@ class Event(msgspec.Struct, frozen=True):
     recording: LiveRecording | None = None
     endpoint: Endpoint | None = None
     contact_info: Contact | None = None
+
+
+class Key(msgspec.Struct, frozen=True):
+    """A key that was pressed: when it was let go (Asterisk's clock, ms), how long it was held."""
+
+    digit: str
+    ended_at: int
+    duration_ms: int
+
+    def is_echo_of(self, earlier: Key | None) -> bool:
+        """Whether it is one press, heard twice: a key cannot have been held for longer than since
+        the same key was let go. RTP packets out of step make such pairs on a busy machine
+        (measured: 5 in 2,000 keys, 20 to 50 ms apart, of keys held for 100 ms)."""
+        return (
+            earlier is not None
+            and earlier.digit == self.digit
+            and 0 <= self.ended_at - earlier.ended_at < self.duration_ms
+        )
+
+
+def key_of(event: Event) -> Key:
+    """The key of a ``ChannelDtmfReceived``."""
+    try:
+        ended_at = int(datetime.fromisoformat(event.timestamp).timestamp() * 1000)
+    except ValueError:
+        ended_at = 0
+    return Key(event.digit, ended_at, event.duration_ms if ended_at else 0)
 
 
 class Application(msgspec.Struct, frozen=True):

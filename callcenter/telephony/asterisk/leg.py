@@ -18,7 +18,7 @@ import structlog
 from callcenter.line import Cause, Refused, Signal, Turn
 from callcenter.line import Recording as RecordingWait
 from callcenter.telephony.asterisk.ari import AriAway, AriRefused, Requests, segment
-from callcenter.telephony.asterisk.events import LiveRecording
+from callcenter.telephony.asterisk.events import Key, LiveRecording
 from callcenter.telephony.asterisk.lanes import Lane
 from callcenter.telephony.asterisk.turns import (
     ALONE,
@@ -94,6 +94,7 @@ class Leg:
         self._path = f"/channels/{segment(leg)}"
         self._wanted = -1
         self._taken_over = False
+        self._last_key: Key | None = None
         self._asks = Lane(f"asks {leg}")
         self._tells = Lane(f"tells {leg}")
         self._timer: asyncio.TimerHandle | None = None
@@ -157,8 +158,10 @@ class Leg:
 
     # --- What happened ------------------------------------------------------------------------
 
-    def key(self, digit: str) -> None:
-        self.act(self.player.key(digit, self._now()))
+    def key(self, key: Key) -> None:
+        earlier, self._last_key = self._last_key, key
+        if not key.is_echo_of(earlier):
+            self.act(self.player.key(key.digit, self._now()))
 
     def played(self, playback: str) -> None:
         self.act(self.player.played(playback, self._now()))

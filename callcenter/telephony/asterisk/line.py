@@ -43,7 +43,7 @@ from callcenter.line import (
 from callcenter.telephony.asterisk.ari import Access, Ari, AriAway, AriRefused, segment
 from callcenter.telephony.asterisk.causes import cause_of
 from callcenter.telephony.asterisk.devices import LOOK_EVERY_S, Devices
-from callcenter.telephony.asterisk.events import Channel, Event, StoredRecording
+from callcenter.telephony.asterisk.events import Channel, Event, StoredRecording, key_of
 from callcenter.telephony.asterisk.leg import GONE_STATUS, Leg, wav_seconds
 from callcenter.telephony.asterisk.resync import Found, Survey, messages_of, survey
 from callcenter.telephony.asterisk.turns import Media
@@ -309,7 +309,7 @@ class AsteriskLine:
     def _of_leg(self, leg: Leg, event: Event, channel: Channel) -> None:
         match event.type:
             case "ChannelDtmfReceived":
-                leg.key(event.digit)
+                leg.key(key_of(event))
             case "ChannelStateChange":
                 self._rings(leg, channel.state == "Ringing", channel.up)
             case "ChannelHangupRequest":

@@ -70,9 +70,10 @@ def legs_of(
     for channel in channels:
         to = channel.channelvars.get("CC_TO", "")
         net = channel.channelvars.get("CC_NET", "")
-        inside = channel.dialplan.app_name == "Stasis" and _names(channel.dialplan.app_data, app)
+        stasis = channel.dialplan.app_name == "Stasis"
+        inside = stasis and _names(channel.dialplan.app_data, app)
         inside = inside or (channel.id in held and not to)
-        away = bool(to) and not inside
+        away = bool(to) and not stasis
         if net == "message" or not (inside or away):
             continue  # leaving its message: it ends after that
         found.append(

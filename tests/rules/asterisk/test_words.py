@@ -1,0 +1,138 @@
+"""Asterisk's words in ours: causes, numbers, keys, what is found after a reconnect."""
+
+from __future__ import annotations
+
+import pytest
+
+from callcenter.line import Cause
+from callcenter.telephony.asterisk.causes import cause_of
+from callcenter.telephony.asterisk.events import (
+    Bridge,
+    Channel,
+    Dialplan,
+    Event,
+    Key,
+    Party,
+    StoredRecording,
+    key_of,
+)
+from callcenter.telephony.asterisk.resync import legs_of, messages_of
+from callcenter.telephony.asterisk.words import (
+    agent_of,
+    caller_number,
+    endpoint_name,
+    phone_number,
+    sip_address,
+)
+
+
+@pytest.mark.parametrize(
+    "code, sip, answered, rang, cause",
+    [
+        (16, None, True, True, Cause.HUNG_UP),
+        (44, None, True, True, Cause.LOST),  # no RTP any more
+        (102, 408, True, True, Cause.LOST),
+        (17, 486, False, True, Cause.BUSY),
+        (17, 486, False, False, Cause.BUSY),
+        (21, 603, False, True, Cause.DECLINED),
+        (21, 403, False, True, Cause.DECLINED),
+        (19, None, False, True, Cause.NO_ANSWER),
+        (19, None, False, False, Cause.UNREACHABLE),
+        (19, 480, False, False, Cause.UNREACHABLE),
+        (1, 404, False, False, Cause.UNREACHABLE),
+        (20, None, False, False, Cause.UNREACHABLE),
+        (38, 500, False, True, Cause.FAILED),
+        (None, None, True, True, Cause.FAILED),
+        (None, None, False, False, Cause.UNREACHABLE),
+        (999, None, True, True, Cause.FAILED),
+    ],
+)
+def test_causes(
+    code: int | None, sip: int | None, answered: bool, rang: bool, cause: Cause
+) -> None:
+    assert cause_of(code, sip, answered=answered, rang=rang, ended=False) is cause
+    assert cause_of(code, sip, answered=answered, rang=rang, ended=True) is Cause.ENDED
+
+
+@pytest.mark.parametrize(
+    "text, number",
+    [
+        ("+628111000111", "+628111000111"),
+        (" 08111000111 ", "08111000111"),
+        ("Anonymous", None),
+        ("", None),
+        ("+62811<script>", None),
+        ("0" * 40, None),
+        ("1\r\nX: y", None),
+    ],
+)
+def test_caller_numbers(text: str, number: str | None) -> None:
+    assert caller_number(text) == number
+
+
+def test_addresses_that_may_be_rung() -> None:
+    assert sip_address("sip:budi@10.0.0.5:5060") == "sip:budi@10.0.0.5:5060"
+    for bad in ("sip:x@y;transport=tcp", "sip:x@y?Replaces=1", "budi@10.0.0.5", "sip:a/b@c"):
+        assert sip_address(bad) is None
+    assert phone_number("+62811000", ("+62", "0")) == "+62811000"
+    for bad in ("+1900555", "62811000", "+62811000@evil", "+62811000,hacked"):
+        assert phone_number(bad, ("+62", "0")) is None
+    assert endpoint_name("a1-b_2") == "agent-a1-b_2"
+    assert endpoint_name("../trunk") is None
+    assert agent_of("agent-a1") == "a1"
+    assert agent_of("trunk") is None
+
+
+def test_one_press_heard_twice() -> None:
+    stamp = "2026-11-24T04:58:36.{}+0000"
+    first = key_of(Event(digit="8", duration_ms=100, timestamp=stamp.format("567")))
+    echo = key_of(Event(digit="8", duration_ms=100, timestamp=stamp.format("586")))
+    again = key_of(Event(digit="8", duration_ms=80, timestamp=stamp.format("747")))
+    assert echo.is_echo_of(first)
+    assert not again.is_echo_of(first)
+    assert not Key("9", first.ended_at + 10, 100).is_echo_of(first)
+    assert not first.is_echo_of(None)
+    unknown = key_of(Event(digit="8", duration_ms=100, timestamp="nonsense"))
+    assert not unknown.is_echo_of(first)
+
+
+def _channel(name: str, *, to: str = "", net: str = "", app: str = "", data: str = "") -> Channel:
+    return Channel(
+        name,
+        state="Up",
+        caller=Party("+62811"),
+        dialplan=Dialplan(app_name=app, app_data=data),
+        channelvars={"CC_TO": to, "CC_NET": net},
+    )
+
+
+def test_what_is_ours_after_a_reconnect() -> None:
+    channels = [
+        _channel("1.0", to="1500630", app="Stasis", data="callcenter,1500630"),
+        _channel("1.1", to="1500630", net="apology", app="Playback"),
+        _channel("1.2", to="1500630", net="message", app="Record"),
+        _channel("1.3", to="1500630", app="Stasis", data="other,1500630"),
+        _channel("agent", app="Stasis", data="callcenter"),
+        _channel("ringing"),
+        _channel("foreign", app="Dial"),
+    ]
+    found = legs_of(
+        channels, [Bridge("r", channels=["agent"])], frozenset({"ringing"}), "callcenter"
+    )
+    assert [(leg.leg, leg.inbound, leg.away, leg.bridge) for leg in found] == [
+        ("1.0", True, False, None),
+        ("1.1", True, True, None),
+        ("agent", False, False, "r"),
+        ("ringing", False, False, None),
+    ]
+
+
+def test_messages_that_are_complete() -> None:
+    stored = [
+        StoredRecording("fallback-1795494391-1"),
+        StoredRecording("fallback-1795494400-7"),
+        StoredRecording("case-17"),
+    ]
+    assert messages_of(stored, [_channel("1795494400.7")]) == [
+        ("fallback-1795494391-1", 1_795_494_391_000)
+    ]
