@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -31,6 +32,16 @@ START_S = 30.0
 
 class PostgreSQL:
     """A server of our own. ``admin`` is psycopg's address of its maintenance database."""
+
+    SETTINGS: ClassVar[dict[str, str]] = {
+        "listen_addresses": "",
+        "fsync": "off",  # what is tested is us, not a power cut
+        "full_page_writes": "off",
+        "wal_level": "minimal",
+        "max_wal_senders": "0",
+        "autovacuum": "off",
+        "max_connections": "200",
+    }
 
     def __init__(self, programs: Path) -> None:
         self._programs = programs
@@ -59,16 +70,7 @@ class PostgreSQL:
 
     def start(self) -> None:
         """Start the server (again) and wait until it answers; it ends with the calling thread."""
-        settings = {
-            "listen_addresses": "",
-            "unix_socket_directories": str(self.folder),
-            "fsync": "off",  # what is tested is us, not a power cut
-            "full_page_writes": "off",
-            "wal_level": "minimal",
-            "max_wal_senders": "0",
-            "autovacuum": "off",
-            "max_connections": "200",
-        }
+        settings = self.SETTINGS | {"unix_socket_directories": str(self.folder)}
         options = [f"--{name}={value}" for name, value in settings.items()]
         log = (self.folder / "log").open("ab")
         with log:
