@@ -80,6 +80,7 @@ def serve() -> None:
     made = application.first_accounts(assembled.store, settings)
     if made:
         _print_first_accounts(settings, made)
+        print(f"To look at a busy day, stop this and run `{_program()} demo`.\n", flush=True)
     asyncio.run(application.serve(assembled, _started))
 
 
@@ -97,7 +98,12 @@ def _print_first_accounts(settings: Settings, made: list[tuple[str, str, str]]) 
         print(f"  {username:{width}}  {password}   {settings.base_url}{page}")
     if settings.simulator:
         print(f"\n  A simulated caller's telephone:  {settings.base_url}/phone")
-    print("\nTo look at a busy day, stop this and run `callcenter demo`.\n", flush=True)
+    print(flush=True)
+
+
+def _program() -> str:
+    """How this was started, to be typed again: it may not be on the PATH."""
+    return sys.argv[0] if Path(sys.argv[0]).name == "callcenter" else "callcenter"
 
 
 @app.command()
@@ -134,7 +140,7 @@ def demo(
         print(f"  {name:30}{'-' if value is None else value:>8}")
     if failed:
         _fail(f"{failed} things went wrong; the log above says which")
-    print("`callcenter serve` shows it: the cases, and the board if it was today.")
+    print(f"`{_program()} serve` shows it: the cases, and the board if it was today.")
 
 
 @app.command()
