@@ -48,12 +48,24 @@ async def test_a_browser_that_names_no_origin_still_names_the_site(
     assert answer.status_code == status
 
 
-async def test_a_program_that_names_neither_needs_the_csrf_token_all_the_same(house: House) -> None:
+async def test_a_program_that_names_neither_needs_no_csrf_token(house: House) -> None:
     browser = await house.signed_in("agen")
     del browser.http.headers["origin"]
     assert (await browser.put("/api/agent/state", {"state": "ready"})).status_code == 200
     browser.csrf = None
-    assert (await browser.put("/api/agent/state", {"state": "paused"})).status_code == 403
+    assert (await browser.put("/api/agent/state", {"state": "paused"})).status_code == 200
+    browser.csrf = "x" * 43
+    assert (await browser.put("/api/agent/state", {"state": "ready"})).status_code == 403
+
+
+async def test_a_browser_that_names_only_the_site_needs_the_csrf_token(house: House) -> None:
+    browser = await house.signed_in("agen")
+    del browser.http.headers["origin"]
+    browser.csrf = None
+    answer = await browser.put(
+        "/api/agent/state", {"state": "ready"}, headers={"Sec-Fetch-Site": "same-origin"}
+    )
+    assert answer.status_code == 403
 
 
 @pytest.mark.parametrize(
