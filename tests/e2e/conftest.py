@@ -1,0 +1,104 @@
+"""The real thing: one Asterisk for all stories of a run, the application as its own process."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.application import Application, flows_with_hours
+from tests.e2e.asterisk import Asterisk, free_port, running_asterisk
+from tests.e2e.exchange import Exchange
+from tests.e2e.phones import Phones
+from tests.e2e.wire import Wire
+
+#: What every story here needs.
+NEEDS = ("asterisk", "sipp", "espeak", "sox")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.needs(*NEEDS))
+
+
+@pytest.fixture(scope="session")
+def wire() -> Iterator[Wire]:
+    """Listens to all sound of this run."""
+    listening = Wire()
+    listening.start()
+    yield listening
+    listening.stop()
+
+
+@pytest.fixture(scope="session")
+def asterisk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asterisk]:
+    """The Asterisk that the stories share. Its trunk leads to the port of ``trunk_peer``."""
+    peer = f"127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
+    folder = tmp_path_factory.mktemp("asterisk")
+    with running_asterisk(folder / "run", trunk_peer=peer) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def exchange(asterisk: Asterisk) -> Exchange:
+    """A look into the shared Asterisk."""
+    return Exchange(asterisk)
+
+
+@pytest.fixture
+def phones(asterisk: Asterisk, exchange: Exchange, wire: Wire, tmp_path: Path) -> Iterator[Phones]:
+    """Telephones around the shared Asterisk."""
+    made = Phones(tmp_path / "phones", wire, asterisk.sip_port)
+    yield made
+    made.stop()
+    exchange.end_calls()
+    wire.clear()
+
+
+@pytest.fixture(scope="session")
+def open_flows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return flows_with_hours(tmp_path_factory.mktemp("open") / "flows", always_open=True)
+
+
+@pytest.fixture(scope="session")
+def closed_flows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return flows_with_hours(tmp_path_factory.mktemp("closed") / "flows", always_open=False)
+
+
+Make = Callable[..., Application]
+
+
+@pytest.fixture(scope="module")
+def make_application(
+    asterisk: Asterisk,
+    exchange: Exchange,
+    open_flows: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Make]:
+    """Makes applications that are not started yet, and stops them afterwards. One at a time: they
+    share an Asterisk."""
+    made: list[Application] = []
+
+    def make(**more: object) -> Application:
+        for earlier in made:
+            earlier.stop()
+        exchange.sweep()
+        settings: dict[str, object] = {"asterisk": asterisk, "flows": open_flows} | more
+        folder = tmp_path_factory.mktemp("application")
+        made.append(Application(folder, **settings))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for application in made:
+        application.stop()
+    exchange.sweep()
+
+
+@pytest.fixture
+def application(make_application: Make) -> Application:
+    """The application with its doors open, on SQLite; not started yet."""
+    return make_application()

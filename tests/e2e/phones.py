@@ -1,0 +1,335 @@
+"""Telephones: SIPp plays them, and the test says what they do.
+
+A process of SIPp is one telephone (or several citizens who call one after the other). Its scenario
+keeps asking us over a socket of its own (SIPp's "3pcc" mode, with us as its twin) what to do next:
+press keys, speak, answer, hang up. What a phone hears is read off the wire.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import re
+import shutil
+import socket
+import struct
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from tests.capabilities import require
+from tests.e2e import wire
+from tests.e2e.asterisk import free_port
+from tests.e2e.wire import Sound, Wire
+
+SCENARIOS = Path(__file__).parent / "sipp"
+#: For anything that a phone waits for; a busy machine needs a fraction of it.
+LIMIT_S = 20.0
+#: SIPp ends by itself if we are gone.
+LIFE_S = 300
+#: How often an agent's telephone can be called.
+AGENT_CALLS = 25
+SPEECH_S = 150.0
+
+_EVENT = re.compile(r"Call-ID: (\S+).*?X-Event: (\w+)(?: audio=(\d+))?(?: leg=(\S+))?", re.DOTALL)
+#: SIPp's media ports of one call after the other.
+_media_ports = itertools.count(40_000 + os.getpid() % 40 * 500, 4)
+
+
+def until(true: Callable[[], object], what: str, limit_s: float = LIMIT_S) -> None:
+    """Return as soon as ``true()``.
+
+    Raises:
+        AssertionError: naming ``what`` did not come in time.
+    """
+    deadline = time.monotonic() + limit_s
+    while not true():
+        assert time.monotonic() < deadline, f"not within {limit_s:g} s: {what}"
+        time.sleep(0.02)
+
+
+@dataclass
+class Phone:
+    """One call of a telephone."""
+
+    process: Sipp
+    call_id: str
+    port: int  #: where its sound arrives and leaves
+    state: str  #: calling or ringing, up, over
+    leg: str = ""  #: an agent's: the leg that we said it is
+    began: float = 0.0
+    over_at: float = 0.0
+
+    @property
+    def gone(self) -> bool:
+        return self.state == "over"
+
+    def press(self, keys: str) -> None:
+        """Press ``keys`` one after the other (RFC 4733)."""
+        self._do("press", keys)
+
+    def speak(self) -> None:
+        """Begin to say its tone."""
+        self._do("speak")
+
+    def answer(self) -> None:
+        self._do("answer")
+
+    def decline(self) -> None:
+        self._do("decline")
+
+    def hang_up(self) -> None:
+        self._do("bye")
+        until(lambda: self.gone, "the phone has hung up")
+
+    def wait_over(self, limit_s: float = LIMIT_S) -> None:
+        until(lambda: self.gone, f"the call of {self.call_id} ends", limit_s)
+
+    def heard(self, since: float = 0.0, until: float = math.inf) -> Sound:
+        """What arrived, from the wire."""
+        return self.process.wire.heard(self.port, max(since, self.began), until)
+
+    def said(self, since: float = 0.0, until: float = math.inf) -> Sound:
+        return self.process.wire.said(self.port, max(since, self.began), until)
+
+    def wait_hears(self, hertz: float, seconds: float = 0.5, since: float = 0.0) -> None:
+        """Wait until it has heard ``hertz`` for so long."""
+        until(
+            lambda: self.heard(max(since, time.time() - 4)).seconds_of(hertz) >= seconds,
+            f"{self.call_id} hears {hertz:g} Hz",
+        )
+
+    def _do(self, what: str, keys: str = "") -> None:
+        self.process.tell(self.call_id, f"X-Do: {what}\r\nX-Keys: {keys}\r\n")
+
+
+@dataclass
+class Sipp:
+    """A process of SIPp."""
+
+    name: str
+    folder: Path
+    scenario: str
+    target: str
+    wire: Wire
+    tone: float = 0.0
+    port: int = 0
+    most: int = 1
+    rate: int = 10
+    keys: dict[str, str] = field(default_factory=dict)
+    #: Called in the order of what the phone reports; in a thread of this process.
+    on_event: Callable[[Phone], None] = lambda _phone: None
+    phones: dict[str, Phone] = field(default_factory=dict)
+
+    def start(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(speech(self.tone), self.folder / "speech.pcap")
+        self.port = self.port or free_port(socket.SOCK_DGRAM)
+        media, *_ = [next(_media_ports) for _ in range(self.most)]
+        self._twin = socket.create_server(("127.0.0.1", 0))
+        self._twin.settimeout(LIMIT_S)
+        keys = [part for name, value in self.keys.items() for part in ("-key", name, value)]
+        with (self.folder / "said").open("wb") as said:
+            self.process = subprocess.Popen(
+                [
+                    require("sipp"), self.target, "-sf", SCENARIOS / self.scenario,
+                    "-3pcc", f"127.0.0.1:{self._twin.getsockname()[1]}",
+                    "-i", "127.0.0.1", "-p", str(self.port), "-mp", str(media),
+                    "-m", str(self.most), "-r", str(self.rate), "-cid_str", f"{self.name}-%u",
+                    "-nostdin", "-timeout", str(LIFE_S), "-trace_err", "-error_file", "errors",
+                    *keys,
+                ],
+                cwd=self.folder, stdout=said, stderr=said, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        try:
+            self._socket, _ = self._twin.accept()
+        except TimeoutError:
+            self.stop()
+            raise RuntimeError(f"SIPp did not start: {self.errors()}") from None
+        self._reader = threading.Thread(target=self._read, name=self.name, daemon=True)
+        self._reader.start()
+
+    def stop(self) -> None:
+        """End the process, and with it its calls as seen from here."""
+        self.process.kill()
+        self.process.wait()
+        self._twin.close()
+        if hasattr(self, "_reader"):
+            self._reader.join(LIMIT_S)
+            self._socket.close()
+
+    def tell(self, call_id: str, what: str) -> None:
+        self._socket.sendall(f"Call-ID: {call_id}\r\n{what}\r\n".encode() + b"\x1b")
+
+    def errors(self) -> str:
+        """What SIPp complained of."""
+        errors = self.folder / "errors"
+        said = (self.folder / "said").read_text(errors="replace")
+        return (errors.read_text(errors="replace") if errors.exists() else "") + said[-2000:]
+
+    def wait(self, state: str, count: int = 1, limit_s: float = LIMIT_S) -> list[Phone]:
+        """Wait for so many calls in ``state``; those."""
+
+        def there() -> list[Phone]:
+            return [phone for phone in list(self.phones.values()) if phone.state == state]
+
+        try:
+            until(lambda: len(there()) >= count, f"{self.name} is {state}", limit_s)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.errors()}") from None
+        return there()
+
+    def _read(self) -> None:
+        rest = b""
+        while True:
+            try:
+                data = self._socket.recv(65536)
+            except OSError:
+                return
+            if not data:
+                return
+            *whole, rest = (rest + data).split(b"\x1b")
+            for message in whole:
+                self._reported(message.decode())
+
+    def _reported(self, message: str) -> None:
+        found = _EVENT.search(message)
+        assert found is not None, message
+        call_id, state, port, leg = found.groups()
+        phone = self.phones.get(call_id)
+        if phone is None:
+            phone = Phone(self, call_id, int(port or 0), state, leg or "", time.time())
+            self.phones[call_id] = phone
+        phone.state = state
+        if state == "over":
+            phone.over_at = time.time()
+        self.on_event(phone)
+
+
+class Phones:
+    """Everybody's telephones, around one Asterisk."""
+
+    def __init__(self, folder: Path, wire: Wire, sip_port: int) -> None:
+        self._folder = folder
+        self._wire = wire
+        self._target = f"127.0.0.1:{sip_port}"
+        self._all: list[Sipp] = []
+        self._count = itertools.count(1)
+
+    def call(
+        self,
+        number: str = "+628111000111",
+        *,
+        count: int = 1,
+        rate: int = 10,
+        tone: float = 440.0,
+        to: str = "1500630",
+        sender: str | None = None,
+        headers: tuple[str, ...] = (),
+    ) -> list[Phone]:
+        """``count`` calls from ``number``; returns when all are answered.
+
+        Args:
+            sender: the From address, where it does not name the number.
+            headers: more SIP headers of the INVITE.
+        """
+        process = self._start(
+            "caller", tone=tone, most=count, rate=rate,
+            keys={
+                "to": to,
+                "from": sender or f"<sip:{number}@carrier.example>",
+                "headers": "".join(f"\r\n{header}" for header in headers),
+            },
+        )  # fmt: skip
+        up = process.wait("up", count)
+        return sorted(up, key=lambda phone: int(phone.call_id.rsplit("-", 1)[1]))
+
+    def agent(
+        self, *, tone: float = 880.0, port: int = 0, answers: bool = True, speaks: bool = True
+    ) -> AgentPhone:
+        """An agent's telephone. It answers by itself if ``answers``, and then ``speaks``."""
+        phone = AgentPhone(answers, speaks)
+        phone.process = self._start(
+            "agent", tone=tone, port=port, most=AGENT_CALLS, on_event=phone.on_event
+        )
+        return phone
+
+    def stop(self) -> None:
+        for process in self._all:
+            process.stop()
+        self._all.clear()
+
+    def _start(self, kind: str, **more: object) -> Sipp:
+        name = f"{kind}{next(self._count)}"
+        process = Sipp(
+            name, self._folder / name, f"{kind}.xml", self._target, self._wire, **more  # type: ignore[arg-type]
+        )  # fmt: skip
+        process.start()
+        self._all.append(process)
+        return process
+
+
+class AgentPhone:
+    """A telephone that waits to be called."""
+
+    process: Sipp
+
+    def __init__(self, answers: bool, speaks: bool) -> None:
+        self.answers = answers
+        self.speaks = speaks
+
+    @property
+    def address(self) -> str:
+        return f"sip:agent@127.0.0.1:{self.process.port}"
+
+    @property
+    def calls(self) -> list[Phone]:
+        """Its calls so far, in order."""
+        return list(self.process.phones.values())
+
+    def wait(self, state: str, limit_s: float = LIMIT_S) -> Phone:
+        """The newest call in ``state``; waits for one."""
+        return self.process.wait(state, limit_s=limit_s)[-1]
+
+    def on_event(self, phone: Phone) -> None:
+        if phone.state == "ringing" and self.answers:
+            phone.answer()
+        elif phone.state == "up" and self.speaks:
+            phone.speak()
+
+
+@cache
+def speech(hertz: float, seconds: float = SPEECH_S) -> Path:
+    """A file of packets with a tone (0: silence), as SIPp plays it; made once a run."""
+    import tempfile
+
+    folder = Path(tempfile.gettempdir()) / f"callcenter-speech-{os.getpid()}"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{hertz:g}.pcap"
+    path.write_bytes(_pcap(hertz, seconds))
+    return path
+
+
+def _pcap(hertz: float, seconds: float) -> bytes:
+    second = wire.alaw(wire.tone(hertz, 1.0))
+    parts = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)]
+    size = round(wire.RATE * wire.PACKET_S)
+    for n in range(round(seconds / wire.PACKET_S)):
+        start = n * size % wire.RATE
+        rtp = struct.pack("!BBHII", 0x80, wire.ALAW, n & 0xFFFF, n * size, 0x5ACE)
+        rtp += second[start : start + size]
+        udp = struct.pack("!HHHH", 6000, 6000, 8 + len(rtp), 0) + rtp
+        ip = struct.pack(
+            "!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0,
+            bytes((127, 0, 0, 1)), bytes((127, 0, 0, 1)),
+        )  # fmt: skip
+        frame = bytes(12) + b"\x08\x00" + ip + udp
+        micros = round(n * wire.PACKET_S * 1e6)
+        parts.append(struct.pack("<IIII", *divmod(micros, 1_000_000), len(frame), len(frame)))
+        parts.append(frame)
+    return b"".join(parts)
