@@ -10,7 +10,9 @@ export default defineConfig({
     assetsDir: "assets",
     assetsInlineLimit: 0, // a strict content policy allows no data: scripts, styles or pictures
     target: "es2022",
+    rolldownOptions: { checks: { pluginTimings: false } },
     modulePreload: { polyfill: false },
   },
-  test: { environment: "happy-dom", include: ["tests/**/*.test.{ts,tsx}"] },
+  // One environment for all files: making it is what takes time.
+  test: { environment: "happy-dom", include: ["tests/**/*.test.ts"], isolate: false },
 });

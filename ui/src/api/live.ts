@@ -7,7 +7,6 @@
  */
 import { type ReadonlySignal, signal } from "@preact/signals";
 import { type Backoff, wait } from "../lib/backoff";
-import { ApiError } from "./http";
 
 export type Link = "connecting" | "live" | "lost";
 
@@ -28,7 +27,7 @@ export class Live<T extends { seq: number }> {
   readonly #document = signal<T | null>(null);
   readonly #link = signal<Link>("connecting");
   readonly #heardAt = signal(0);
-  readonly #problem = signal<ApiError | null>(null);
+  readonly #problem = signal<Error | null>(null);
   readonly #options: LiveOptions<T>;
   #socket: WebSocket | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -51,8 +50,8 @@ export class Live<T extends { seq: number }> {
   get heardAt(): ReadonlySignal<number> {
     return this.#heardAt;
   }
-  /** Why the first document can't be had, when the server refuses it. */
-  get problem(): ReadonlySignal<ApiError | null> {
+  /** Why the document could not be read when it was last asked for. */
+  get problem(): ReadonlySignal<Error | null> {
     return this.#problem;
   }
 
@@ -91,7 +90,7 @@ export class Live<T extends { seq: number }> {
       this.#heard();
       this.#take(next, false);
     } catch (error) {
-      this.#problem.value = error instanceof ApiError ? error : null;
+      this.#problem.value = error instanceof Error ? error : new Error(String(error));
     }
   }
 

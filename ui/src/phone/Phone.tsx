@@ -61,7 +61,7 @@ function Handset({ call, sound }: Parts) {
   return (
     <section class="panel handset" aria-label={t.title}>
       <Numbers call={call} live={live} hangUp={hangUp} />
-      <p class={`phone-state ${state}`} role="status">
+      <p class={`phone-state ${state}`} role="status" data-wait={wait}>
         <b>{t.states[state]}</b>
         <span>{up && wait !== null ? t.waits[wait] : ""}</span>
       </p>

@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""Makes docs/screenshots/*.png: every page of the real application in the middle of a busy hour.
+
+Starts a server of its own on a free port of loopback with a fresh database in a temporary folder,
+plays callers by HTTP and an agent by keyboard, and ends it. Needs Chromium and the built pages:
+
+    .venv/bin/python scripts/screenshots.py [FOLDER]
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import Literal
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from playwright.sync_api import Browser, Page  # noqa: E402
+
+from tests.e2e.served import (  # noqa: E402
+    SCREEN,
+    Served,
+    browsing,
+    call_the_hotline,
+    serving,
+    sign_in,
+)
+
+LIMIT_S = 20.0
+#: Callers who go on waiting, by the topic they choose.
+WAITING = ("1", "1", "2", "4")
+NARRATIVE = (
+    "Pelapor bekerja di bagian pengepakan sejak Maret. Upah bulan September dan Oktober belum "
+    "dibayar; atasan menjanjikan pembayaran setiap Jumat. Sekitar dua puluh rekan mengalami hal "
+    "yang sama. Pelapor meminta upahnya dibayar."
+)
+
+
+class Pictures:
+    """Takes them, and says which."""
+
+    def __init__(self, folder: Path, browser: Browser) -> None:
+        self.folder = folder
+        self._browser = browser
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def open(self, *, scheme: Literal["light", "dark"] = "light") -> Page:
+        context = self._browser.new_context(
+            viewport=SCREEN,
+            locale="id-ID",
+            timezone_id="Asia/Jakarta",
+            color_scheme=scheme,
+            reduced_motion="reduce",
+        )
+        return context.new_page()
+
+    def take(self, page: Page, name: str, *, whole: bool = False) -> None:
+        path = self.folder / f"{name}.png"
+        page.screenshot(path=path, full_page=whole)
+        print(path)
+
+
+def ask(served: Served, path: str, body: dict[str, str] | None = None) -> dict[str, object]:
+    """One request of a simulated caller."""
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{served.url}{path}", data, headers)  # noqa: S310 - loopback
+    with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
+        answer: dict[str, object] = json.load(response)
+        return answer
+
+
+def caller_waits(served: Served, number: str, topic: str) -> None:
+    """A caller who goes on in Indonesian, chooses ``topic``, and is in the queue."""
+    call = ask(served, "/simulator/calls", {"from": number, "to": "1500630"})["call"]
+    for key in ("1", "1", topic):
+        wait_for(served, call, "keys")
+        ask(served, f"/simulator/calls/{call}/keys", {"keys": key})
+    wait_for(served, call, "music")
+
+
+def wait_for(served: Served, call: object, what: str) -> None:
+    deadline = time.monotonic() + LIMIT_S
+    while ask(served, f"/simulator/calls/{call}?after=1000")["wait"] != what:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the caller does not come to {what}")
+        time.sleep(0.05)
+
+
+def english(page: Page) -> None:
+    page.click("button.language")
+    page.wait_for_selector("html[lang=en]")
+
+
+def story(served: Served, pictures: Pictures) -> None:
+    """One complaint, with others waiting."""
+    front = pictures.open()
+    front.goto(served.url)
+    front.wait_for_selector(".sign-in-form")
+    pictures.take(front, "sign-in")
+
+    agent = pictures.open()
+    sign_in(agent, served, "agen")
+    agent.wait_for_selector(".state-bar")
+    agent.keyboard.press("F4")
+    agent.wait_for_selector(".state-bar.good")
+    pictures.take(agent, "console-ready")
+
+    phone = pictures.open()
+    call_the_hotline(phone, served)
+    agent.wait_for_selector(".offer")
+    pictures.take(agent, "console-offer")
+    pictures.take(phone, "phone")
+    agent.keyboard.press("F2")
+    agent.wait_for_selector(".talk-state.talking")
+    for at, topic in enumerate(WAITING):
+        caller_waits(served, f"+6281100022{at}", topic)
+
+    agent.fill("input[name=employer]", "CV Contoh Sejahtera")
+    agent.fill("textarea", NARRATIVE)
+    agent.wait_for_selector(".save-line.clean")
+    pictures.take(agent, "console-talk")
+    watch(served, pictures)
+    agent.keyboard.press("F9")
+    agent.wait_for_selector(".wrapping")
+    pictures.take(agent, "console-wrap-up")
+    english(agent)
+    agent.emulate_media(color_scheme="dark")
+    pictures.take(agent, "console-wrap-up-dark-en")
+    read(served, pictures)
+
+
+def watch(served: Served, pictures: Pictures) -> None:
+    """The supervisor's board, while one talks and others wait."""
+    board = pictures.open()
+    sign_in(board, served, "penyelia")
+    board.wait_for_selector(".chart canvas")
+    pictures.take(board, "board", whole=True)
+    english(board)
+    board.emulate_media(color_scheme="dark")
+    pictures.take(board, "board-dark-en", whole=True)
+
+
+def read(served: Served, pictures: Pictures) -> None:
+    """The officer's list and one case."""
+    officer = pictures.open()
+    sign_in(officer, served, "petugas")
+    officer.wait_for_selector("tbody a")
+    pictures.take(officer, "cases")
+    officer.click("tbody tr:has(.status.new) a")
+    officer.wait_for_selector(".case-grid")
+    pictures.take(officer, "case", whole=True)
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "screenshots"
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        serving(Path(temporary)) as served,
+        browsing() as browser,
+    ):
+        story(served, Pictures(folder, browser))
+
+
+if __name__ == "__main__":
+    main()

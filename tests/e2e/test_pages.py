@@ -1,0 +1,234 @@
+"""The pages in a real browser, against the real application: what people do all day."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.capabilities import ROOT, require
+from tests.e2e.served import SCREEN, Served, browsing, call_the_hotline, serving, sign_in
+
+pytestmark = pytest.mark.needs("chromium", "pages")
+
+#: Enough for a busy machine.
+LIMIT_MS = 20_000
+expect.set_options(timeout=LIMIT_MS)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with browsing() as launched:
+        yield launched
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serving(tmp_path_factory.mktemp("pages")) as running:
+        yield running
+
+
+class People:
+    """Somebody at a browser of their own; what goes wrong in any page is remembered."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._contexts: list[BrowserContext] = []
+        self.wrong: list[str] = []
+
+    def page(self, context: BrowserContext | None = None) -> Page:
+        if context is None:
+            context = self._browser.new_context(viewport=SCREEN, locale="id-ID")
+            context.set_default_timeout(LIMIT_MS)
+            self._contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        page.on("console", lambda said: self._hear(said.type, said.text))
+        return page
+
+    def _hear(self, kind: str, text: str) -> None:
+        # A refused request is told in the page; anything else (a script that failed, something
+        # that the content policy forbids) is a mistake of ours.
+        if kind == "error" and not text.startswith(("Failed to load resource", "WebSocket")):
+            self.wrong.append(text)
+
+    def close(self) -> None:
+        for context in self._contexts:
+            context.close()
+
+
+@pytest.fixture
+def people(browser: Browser) -> Iterator[People]:
+    all_of_them = People(browser)
+    yield all_of_them
+    all_of_them.close()
+    assert all_of_them.wrong == []
+
+
+def be_ready(page: Page, served: Served) -> None:
+    """Sign in as the agent and take calls, by keyboard."""
+    sign_in(page, served, "agen")
+    expect(page.locator(".state-bar")).to_be_visible()
+    page.keyboard.press("F4")
+    expect(page.locator(".state-bar.good")).to_be_visible()
+
+
+@pytest.fixture
+def agent(people: People, served: Served) -> Iterator[Page]:
+    """At the console and ready, by keyboard; signed out afterwards."""
+    page = people.page()
+    be_ready(page, served)
+    yield page
+    page.click(".person button:not(.language)")
+    expect(page.locator(".sign-in-form")).to_be_visible()
+
+
+def finish(agent: Page) -> None:
+    """From the wrap-up to ready: the first outcome, by keyboard."""
+    expect(agent.locator(".wrapping")).to_be_visible()
+    agent.keyboard.press("F6")
+    agent.keyboard.press("1")
+    expect(agent.locator(".state-bar.good")).to_be_visible()
+
+
+def test_a_first_complaint_from_the_call_to_the_case(
+    people: People, served: Served, agent: Page
+) -> None:
+    board = people.page()
+    sign_in(board, served, "penyelia")
+    caller = people.page()
+    call_the_hotline(caller, served)
+
+    expect(agent.locator(".offer h2")).to_have_text("Upah dan THR")
+    expect(agent).to_have_title(re.compile("Panggilan masuk"))
+    expect(board.locator(".tag")).to_have_text("sedang ditawarkan")
+    agent.keyboard.press("F2")
+    expect(agent.locator(".talk-state")).to_have_text("Berbicara")
+    expect(caller.locator(".phone-state")).to_contain_text("Berbicara dengan petugas")
+
+    # The agent may write at once, without a click.
+    agent.keyboard.type("Upah dua bulan belum dibayar.")
+    expect(agent.locator(".save-line")).to_contain_text("Tersimpan")
+    number = agent.locator(".spoken").first.inner_text()
+    assert re.fullmatch(r"\d\d \d{4} \d{4}", number)
+
+    agent.keyboard.press("F9")
+    expect(agent.locator(".wrapping")).to_be_visible()
+    expect(caller.locator(".lines")).to_contain_text("PIN Anda")
+    finish(agent)
+    caller.click(".numbers .stop")
+    expect(caller.locator(".phone-state")).to_contain_text("Panggilan berakhir")
+    expect(board.locator(".tile", has_text="Dijawab").locator("dd").first).to_have_text("1")
+
+    officer = people.page()
+    sign_in(officer, served, "petugas")
+    officer.click(f"tbody a:has-text('{number}')")
+    expect(officer.locator(".narrative")).to_have_text("Upah dua bulan belum dibayar.")
+    expect(officer.locator(".timeline")).to_contain_text("Catatan disimpan oleh Agen")
+
+
+def test_a_reload_in_mid_talk_loses_nothing(people: People, served: Served, agent: Page) -> None:
+    caller = people.page()
+    call_the_hotline(caller, served)
+    expect(agent.locator(".offer")).to_be_visible()
+    agent.keyboard.press("Enter")
+    expect(agent.locator(".talk-state")).to_have_text("Berbicara")
+    agent.fill("input[name=employer]", "PT Contoh")
+    agent.on("dialog", lambda dialog: dialog.accept())
+    agent.reload()
+    expect(agent.locator(".talk-state")).to_have_text("Berbicara")
+    expect(agent.locator("input[name=employer]")).to_have_value("PT Contoh")
+
+    caller.click(".numbers .stop")
+    expect(agent.locator(".wrapping")).to_be_visible()
+    finish(agent)
+
+
+def test_a_second_console_does_not_ring_and_can_take_over(
+    people: People, served: Served, agent: Page
+) -> None:
+    second = people.page(agent.context)
+    second.goto(f"{served.url}/console")
+    expect(second.locator(".reach-what")).to_contain_text("tab lain")
+    second.click("text=Pakai tab ini")
+    expect(second.locator(".state-bar.good")).to_be_visible()
+    expect(agent.locator(".reach-what")).to_contain_text("tab lain")
+    second.close()
+    expect(agent.locator(".state-bar.good")).to_be_visible()
+
+
+def test_a_language_is_the_accounts(people: People, served: Served) -> None:
+    page = people.page()
+    sign_in(page, served, "petugas")
+    page.click("button.language")
+    expect(page.locator("h1")).to_have_text("Cases")
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+
+    elsewhere = people.page()
+    sign_in(elsewhere, served, "petugas")
+    expect(elsewhere.locator("h1")).to_have_text("Cases")
+    elsewhere.click("button.language")
+    expect(elsewhere.locator("h1")).to_have_text("Kasus")
+
+
+def test_a_session_that_ends_under_a_page_leaves_it_there(people: People, served: Served) -> None:
+    board = people.page()
+    sign_in(board, served, "penyelia")
+    expect(board.locator(".freshness.live")).to_be_visible()
+    elsewhere = people.page(board.context)
+    elsewhere.goto(f"{served.url}/cases")
+    elsewhere.click(".person button:not(.language)")
+
+    again = board.locator("dialog")
+    expect(again).to_contain_text("Sesi Anda sudah berakhir")
+    expect(board.locator(".board-grid")).to_be_visible()
+    again.locator("input[name=username]").fill("penyelia")
+    again.locator("input[name=password]").fill(served.passwords["penyelia"])
+    board.keyboard.press("Enter")
+    expect(again).not_to_be_attached()
+    expect(board.locator(".freshness.live")).to_be_visible()
+
+
+def test_refusals_are_told_in_words(people: People, served: Served) -> None:
+    page = people.page()
+    page.goto(served.url)
+    page.fill("input[name=username]", "agen")
+    page.fill("input[name=password]", "salah")
+    page.keyboard.press("Enter")
+    expect(page.locator(".problem")).to_contain_text("kata sandi salah")
+    sign_in(page, served, "petugas")
+    page.goto(f"{served.url}/console")
+    expect(page.locator("h1")).to_have_text("Halaman ini bukan untuk peran Anda.")
+    page.goto(f"{served.url}/cases/2648151621")
+    expect(page.locator(".problem")).to_contain_text("Tidak ada kasus")
+
+
+def test_a_server_that_dies_is_told_at_once_and_taken_back(people: People, tmp_path: Path) -> None:
+    with serving(tmp_path) as served:
+        console = people.page()
+        be_ready(console, served)
+        board = people.page()
+        sign_in(board, served, "penyelia")
+        expect(board.locator(".freshness.live")).to_be_visible()
+
+        served.stop(signal.SIGKILL)
+        expect(console.locator(".state-bar.bad")).to_contain_text("sambungan ke server putus")
+        expect(board.locator(".freshness.lost")).to_contain_text("Data berumur")
+        served.start()
+        expect(console.locator(".state-bar.good")).to_be_visible()
+        expect(board.locator(".freshness.live")).to_be_visible()
+
+
+@pytest.mark.needs("node")
+def test_what_the_pages_are_made_of() -> None:
+    """The tests of the TypeScript sources themselves: ``npm test`` in ui/."""
+    npx = require("node").with_name("npx")
+    run = subprocess.run(
+        [npx, "--no-install", "vitest", "run"], cwd=ROOT / "ui", capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
