@@ -17,6 +17,7 @@
 #   ASTERISK_GUARD_S      30            seconds after which a caller is taken from a hung application
 #   ASTERISK_RETRY_S      1             seconds between the apology and the next try
 #   ASTERISK_RTP_TIMEOUT_S 60           seconds without RTP after which a phone is gone
+#   ASTERISK_NET_SOUNDS   /usr/share/callcenter  what sounds.sh made: prompts and hold music
 #   ASTERISK_EXTRA        RUN_FOLDER/extra   pjsip.conf, extensions.conf, modules.conf to add
 # Below RUN_FOLDER: etc, log, spool/recording, sounds (the application's), ari-password and env,
 # a file of settings for the application.
@@ -55,7 +56,7 @@ BIND=${ASTERISK_BIND:-127.0.0.1}
     for file in "$HERE"/etc/*.conf; do
         sed -e "s|@RUN@|$RUN|g" -e "s|@EXTRA@|${ASTERISK_EXTRA:-$RUN/extra}|g" \
             -e "s|@MODULES@|$(cd "$DIR" && echo usr/lib/*/asterisk/modules | sed 's|^|/|')|g" \
-            -e "s|@SOUNDS@|/usr/share/callcenter|g" \
+            -e "s|@SOUNDS@|${ASTERISK_NET_SOUNDS:-/usr/share/callcenter}|g" \
             -e "s|@SIP_BIND@|$BIND|g" -e "s|@SIP_PORT@|${ASTERISK_SIP_PORT:-5060}|g" \
             -e "s|@HTTP_BIND@|$BIND|g" -e "s|@HTTP_PORT@|$HTTP_PORT|g" \
             -e "s|@RTP_START@|${ASTERISK_RTP_START:-10000}|g" \

@@ -42,21 +42,38 @@ _RINGING = {
     26: Cause.NO_ANSWER,
 }
 
+#: A hang-up that began inside Asterisk (``soft``) has no Q.850 number but the bit that says who
+#: asked for it (``AST_SOFTHANGUP_*``; seen on the wire).
+_SOFT = {
+    0x01: Cause.LOST,  # the phone's driver: no RTP came any more
+    0x04: Cause.RESTARTED,  # Asterisk is being stopped
+    0x20: Cause.ENDED,  # a request by ARI or the command line
+}
+
 #: SIP answers that a person gave by pressing "reject", whatever Q.850 number they were turned into.
 _DECLINED_SIP = frozenset({603, 608})
 _BUSY_SIP = frozenset({486, 600})
 
 
 def cause_of(
-    code: int | None, sip: int | None = None, *, answered: bool, rang: bool, ended: bool
+    code: int | None,
+    sip: int | None = None,
+    *,
+    soft: int | None = None,
+    answered: bool,
+    rang: bool,
+    ended: bool,
 ) -> Cause:
     """Why a phone is gone.
 
     ``code``: Asterisk's cause; ``sip``: the SIP status that brought it, where there is one;
-    ``answered``, ``rang``: how far the phone had come; ``ended``: we asked for the end.
+    ``soft``: who inside Asterisk asked; ``answered``, ``rang``: how far the phone had come;
+    ``ended``: we asked for the end.
     """
     if ended:
         return Cause.ENDED
+    if soft is not None and (answered or soft & 0x04) and soft in _SOFT:
+        return _SOFT[soft]
     if answered:
         return _UP.get(code or 0, Cause.FAILED)
     if sip in _BUSY_SIP:

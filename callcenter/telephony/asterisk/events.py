@@ -113,6 +113,7 @@ class Event(msgspec.Struct, frozen=True):
     dialstatus: str = ""
     cause: int | None = None
     tech_cause: int | None = None
+    soft: bool = False
     playback: Playback | None = None
     recording: LiveRecording | None = None
     endpoint: Endpoint | None = None

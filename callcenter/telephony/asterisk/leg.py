@@ -18,7 +18,7 @@ import structlog
 from callcenter.line import Cause, Refused, Signal, Turn
 from callcenter.line import Recording as RecordingWait
 from callcenter.telephony.asterisk.ari import AriAway, AriRefused, Requests, segment
-from callcenter.telephony.asterisk.events import Key, LiveRecording
+from callcenter.telephony.asterisk.events import Event, Key, LiveRecording
 from callcenter.telephony.asterisk.lanes import Lane
 from callcenter.telephony.asterisk.turns import (
     ALONE,
@@ -40,6 +40,7 @@ from callcenter.telephony.asterisk.turns import (
 log = structlog.get_logger(__name__)
 
 STUCK_S = 10.0  #: a Signal that takes this long: nobody looks after the caller any more
+STASIS_LIMIT_S = 2.0
 #: Playbacks of an earlier life of a Turn are looked for under this many ids.
 LIVES = 4
 GONE_STATUS = 404
@@ -82,7 +83,7 @@ class Leg:
         self.rang = False
         self.ended = False  #: we asked for the end
         self.gone = False
-        self.hanging_up: tuple[int | None, int | None] | None = None  #: cause, SIP status
+        self.hanging_up: Event | None = None  #: what told us that it is about to go
         self.away = False  #: in the dialplan's net, not with us
         self.arrived = False  #: CallArrived is committed
         self.failed = False  #: a Signal of it could not be committed, and no Turn came since
@@ -90,6 +91,7 @@ class Leg:
         self.bridge: str | None = None
         self.muted = False
         self.player = Player(leg)
+        self.started = asyncio.Event()  #: it is in Stasis: it can be dialled
         self._house = house
         self._path = f"/channels/{segment(leg)}"
         self._wanted = -1
@@ -203,6 +205,15 @@ class Leg:
                 then()
 
         self._tells.put(report)
+
+    async def in_stasis(self) -> None:
+        """Wait until a created channel is under our control: before that, dialling it is refused
+        (seen on a busy machine). Goes on after a while: the event may be lost."""
+        try:
+            async with asyncio.timeout(STASIS_LIMIT_S):
+                await self.started.wait()
+        except TimeoutError:
+            log.warning("stasis_start_missed", leg=self.id)
 
     @property
     def looked_after(self) -> bool:

@@ -241,6 +241,7 @@ class AsteriskLine:
                 app=self._access.app,
                 channelId=command.leg,
             )
+            await leg.in_stasis()
             await self.ari.post(f"/channels/{segment(command.leg)}/dial", timeout=command.most_s)
         except AriRefused as error:
             if leg.gone:
@@ -313,10 +314,9 @@ class AsteriskLine:
             case "ChannelStateChange":
                 self._rings(leg, channel.state == "Ringing", channel.up)
             case "ChannelHangupRequest":
-                if leg.hanging_up is None:
-                    leg.hanging_up = (event.cause, event.tech_cause)
+                leg.hanging_up = leg.hanging_up or event
             case "ChannelDestroyed":
-                self._gone(leg, event.cause, event.tech_cause)
+                self._gone(leg, event)
             case "StasisEnd":
                 self._left(leg)
 
@@ -341,7 +341,8 @@ class AsteriskLine:
             leg.leave()
             leg.take_over(None, frozenset())
         else:
-            return  # an agent's, which we made, or one that was found when we connected
+            leg.started.set()  # an agent's, which we made, or one found when we connected
+            return
         if not leg.inbound:
             return
         if leg.arrived:
@@ -366,19 +367,30 @@ class AsteriskLine:
         because we were hung; it is given back, or leaves a message."""
         if leg.hanging_up is not None or leg.ended:
             if leg.inbound:  # nothing more is told about it
-                self._gone(leg, *(leg.hanging_up or (None, None)))
+                self._gone(leg, leg.hanging_up)
         elif leg.inbound:
             leg.away = True
             leg.guarded = False
             leg.leave()
 
-    def _gone(self, leg: Leg, cause: int | None, sip: int | None, why: Cause | None = None) -> None:
+    def _gone(self, leg: Leg, event: Event | None, why: Cause | None = None) -> None:
+        """It is gone, for the reason that ``event`` gives or ``why``."""
         if leg.gone:
             return
         leg.gone = True
         leg.leave()
         self._legs.pop(leg.id, None)
-        known = cause_of(cause, sip, answered=leg.up, rang=leg.rang, ended=leg.ended)
+        asked = leg.hanging_up
+        soft = asked.cause if asked is not None and asked.soft else None
+        hard = event if event is not None and not event.soft else None
+        known = cause_of(
+            hard.cause if hard else None,
+            hard.tech_cause if hard else None,
+            soft=soft,
+            answered=leg.up,
+            rang=leg.rang,
+            ended=leg.ended,
+        )
         leg.tell(LegGone(leg.id, why or known))
 
     # --- Connecting ---------------------------------------------------------------------------
@@ -387,6 +399,7 @@ class AsteriskLine:
         """Compare with what exists, before anything that happens next is heard."""
         self.counts.resyncs += 1
         await self._make_bridge(self.music, "holding")
+        await self.ari.post(f"/bridges/{segment(self.music)}/moh")
         found = await survey(self.ari, self._access.app, self.music)
         restarted = self._startup_time not in (None, found.startup_time)
         self._startup_time = found.startup_time
@@ -407,7 +420,7 @@ class AsteriskLine:
         there = {leg.leg: leg for leg in found.legs}
         vanished = [leg for leg in self._legs.values() if leg.id not in there]
         for leg in vanished:
-            self._gone(leg, None, None, Cause.RESTARTED if restarted else Cause.LOST)
+            self._gone(leg, None, Cause.RESTARTED if restarted else Cause.LOST)
         for seen in there.values():
             leg = self._legs.get(seen.leg) or Leg(
                 self, seen.leg, inbound=seen.inbound, to=seen.to, caller=seen.caller
@@ -446,10 +459,10 @@ class AsteriskLine:
             channel = await self.ari.get(f"/channels/{segment(leg.id)}", Channel)
         except AriRefused as error:
             if error.status == GONE_STATUS and leg.away:
-                self._gone(leg, None, None, Cause.HUNG_UP)
+                self._gone(leg, None, Cause.HUNG_UP)
             return
         if channel.channelvars.get("CC_NET") == "message" and leg.away:
-            self._gone(leg, None, None, Cause.FAILED)
+            self._gone(leg, None, Cause.FAILED)
 
     async def _look_for_messages(self) -> None:
         while True:

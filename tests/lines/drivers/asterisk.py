@@ -117,6 +117,10 @@ class AsteriskPhone:
         with contextlib.suppress(AriRefused):
             await self.phones.ari.delete(self.path)
 
+    async def noise(self) -> None:
+        """Send RTP without end, as a telephone does (ours are quiet unless they speak)."""
+        await self.phones.ari.post(f"{self.path}/silence")
+
     async def listen(self, seconds: float) -> Path:
         """Record what it hears for so long; the answer is an 8 kHz WAV file."""
         name = f"heard-{next(_numbers)}"
@@ -161,6 +165,7 @@ class Phones:
         self.asterisk = asterisk
         self.ready = asyncio.Event()
         self.agents: dict[str, AsteriskAgentPhone] = {}
+        self.up: set[str] = set()
         self.gone: set[str] = set()
         self.ari = Ari(
             asterisk.access(), on_event=self._event, on_up=self._up, on_down=self.ready.clear
@@ -172,8 +177,9 @@ class Phones:
     def _event(self, event: Event) -> None:
         if event.channel is None:
             return
-        if event.type == "StasisStart" and event.args:
-            agent = self.agents.get(event.args[0])
+        if event.type == "StasisStart":
+            self.up.add(event.channel.id)
+            agent = self.agents.get(event.args[0]) if event.args else None
             if agent is not None:
                 agent.channel = event.channel.id
                 agent.arrived.set()
@@ -189,19 +195,30 @@ class Phones:
             callerId=caller or "",
             timeout=30,
         )
+        deadline = asyncio.get_running_loop().time() + LIMIT_S
+        while phone.channel not in self.up:
+            assert asyncio.get_running_loop().time() < deadline, "the call was not answered"
+            await asyncio.sleep(0.005)
         return phone
+
+
+async def calls(ari: Ari) -> list[Channel]:
+    """All channels but those that carry the hold music."""
+    channels = await ari.get("/channels", list[Channel])
+    return [channel for channel in channels if not channel.name.startswith("Announcer/")]
 
 
 async def sweep(ari: Ari) -> None:
     """End all calls and rooms: the next test shares this Asterisk."""
-    for channel in await ari.get("/channels", list[Channel]):
+    for channel in await calls(ari):
         with contextlib.suppress(AriRefused):
             await ari.delete(f"/channels/{segment(channel.id)}")
     for bridge in await ari.get("/bridges", list[Bridge]):
         with contextlib.suppress(AriRefused):
-            await ari.delete(f"/bridges/{segment(bridge.id)}")
+            if bridge.bridge_type != "holding":
+                await ari.delete(f"/bridges/{segment(bridge.id)}")
     deadline = asyncio.get_running_loop().time() + LIMIT_S
-    while await ari.get("/channels", list[Channel]):
+    while await calls(ari):
         assert asyncio.get_running_loop().time() < deadline, "a channel does not end"
         await asyncio.sleep(0.02)
 
@@ -262,9 +279,11 @@ class AsteriskDriver:
 
 
 @contextlib.asynccontextmanager
-async def asterisk_driver(pair: Pair, folder: Path) -> AsyncIterator[AsteriskDriver]:
+async def asterisk_driver(
+    pair: Pair, folder: Path, guard_s: int = 30
+) -> AsyncIterator[AsteriskDriver]:
     """A driver on ``pair``; afterwards no channel and no room is left."""
-    driver = AsteriskDriver(pair, folder)
+    driver = AsteriskDriver(pair, folder, guard_s)
     await driver.start()
     try:
         yield driver

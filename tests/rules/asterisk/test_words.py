@@ -55,6 +55,20 @@ def test_causes(
 
 
 @pytest.mark.parametrize(
+    "soft, answered, cause",
+    [
+        (0x01, True, Cause.LOST),
+        (0x04, True, Cause.RESTARTED),
+        (0x04, False, Cause.RESTARTED),
+        (0x20, True, Cause.ENDED),
+        (0x02, True, Cause.HUNG_UP),
+    ],
+)
+def test_hang_ups_that_begin_inside(soft: int, answered: bool, cause: Cause) -> None:
+    assert cause_of(16, soft=soft, answered=answered, rang=False, ended=False) is cause
+
+
+@pytest.mark.parametrize(
     "text, number",
     [
         ("+628111000111", "+628111000111"),

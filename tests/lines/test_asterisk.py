@@ -1,0 +1,332 @@
+"""What only the Asterisk line does: sound both ways, the net under us, restarts, privacy."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from callcenter.line import (
+    CallArrived,
+    Cause,
+    DropRecording,
+    EndRoom,
+    Keys,
+    LegGone,
+    LegReturned,
+    LineResumed,
+    MessageLeft,
+    Music,
+    Recording,
+    Room,
+    RoomEntered,
+    Say,
+    Turn,
+)
+from tests.capabilities import require
+from tests.lines.drivers.asterisk import AsteriskDriver, AsteriskPhone, Pair, asterisk_driver
+from tests.lines.sound import level, share
+from tests.lines.test_contract import LONG, SHORT, Story
+from tests.waiting import until
+
+pytestmark = pytest.mark.needs("asterisk", "espeak", "sox")
+
+TONE_HZ = 1004
+
+
+@pytest.fixture
+def story(asterisk: AsteriskDriver) -> Story:
+    return Story(asterisk)
+
+
+# --- sound ---------------------------------------------------------------------------------------
+
+
+async def test_a_prompt_is_heard(story: Story, asterisk: AsteriskDriver) -> None:
+    phone = await asterisk.arrive()
+    leg = (await asterisk.heard.first(CallArrived)).leg
+    await asterisk.voice.say(LONG.text, LONG.language)  # made before anybody waits for it
+    await story.turn(leg, Keys(most=1), LONG, LONG)
+    heard = await phone.listen(2.0)
+    assert level(heard) > 1000
+    assert share(heard, TONE_HZ) < 0.3
+
+
+async def test_waiting_callers_hear_music_and_the_prompts_between(
+    story: Story, asterisk: AsteriskDriver
+) -> None:
+    phone = await asterisk.arrive()
+    leg = (await asterisk.heard.first(CallArrived)).leg
+    await story.turn(leg, Music(), SHORT)
+    await asyncio.sleep(1.5)
+    assert level(await phone.listen(1.5)) > 100
+
+
+async def test_in_a_room_both_hear_each_other_and_a_held_one_hears_music(
+    story: Story, asterisk: AsteriskDriver
+) -> None:
+    caller = await asterisk.arrive()
+    leg = (await asterisk.heard.first(CallArrived)).leg
+    agent, agent_leg = await story.agent()
+    assert isinstance(agent, AsteriskPhone)
+    for one in (leg, agent_leg):
+        await story.turn(one, Room("room-sound"))
+    await asterisk.heard.first(RoomEntered, lambda s: s.leg == agent_leg)
+    for speaks, hears in ((caller, agent), (agent, caller)):
+        talk = asyncio.create_task(speaks.speak(2.0))
+        heard = await hears.listen(1.8)
+        await talk
+        assert share(heard, TONE_HZ) > 0.7
+    await story.turn(leg, Room("room-sound", held=True))
+    talk = asyncio.create_task(agent.speak(2.0))
+    held = await caller.listen(1.8)
+    await talk
+    assert share(held, TONE_HZ) < 0.3
+    assert level(held) > 100  # the music
+    await story.turn(leg, Room("room-sound", muted=True))
+    talk = asyncio.create_task(caller.speak(1.5))
+    muted = await agent.listen(1.2)
+    await talk
+    assert level(muted) < 50
+    await asterisk.line.do(EndRoom("room-sound"))
+
+
+async def test_a_recording_holds_what_was_said(story: Story, asterisk: AsteriskDriver) -> None:
+    phone = await asterisk.arrive()
+    leg = (await asterisk.heard.first(CallArrived)).leg
+    name = f"said-{time.monotonic_ns()}"
+    await story.turn(leg, Recording(name, silence_s=0), SHORT)
+    await asyncio.sleep(2.0)
+    await phone.speak(1.5)
+    await phone.press("#")
+    await until(lambda: any(getattr(s, "name", "") == name for s in asterisk.heard.signals))
+    sound = asterisk.pair.ours.recordings / f"{name}.wav"
+    assert share(sound, TONE_HZ) > 0.5
+    await asterisk.line.do(DropRecording(name))
+
+
+# --- the net under us ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """An Asterisk whose net is quick: the guard is short, and so are its prompts."""
+    folder = tmp_path_factory.mktemp("guarded")
+    sounds = folder / "asterisk" / "net-sounds"
+    made = require("asterisk") / "usr/share/callcenter"
+    shutil.copytree(made / "moh", sounds / "moh")
+    (sounds / "net").mkdir()
+    for name in ("apology", "message", "thanks", "beep"):
+        shutil.copy(made / "net/beep.alaw", sounds / f"net/{name}.alaw")
+    pair = Pair.make(
+        folder,
+        ASTERISK_GUARD_S="2",
+        ASTERISK_NET_SOUNDS=str(sounds),
+    )
+    pair.start()
+    yield pair
+    pair.stop()
+
+
+@pytest.fixture
+async def hung(guarded: Pair, tmp_path: Path) -> AsyncIterator[AsteriskDriver]:
+    """A line that never says it is well: what Asterisk sees of a hung process."""
+    async with asterisk_driver(guarded, tmp_path, guard_s=3600) as made:
+        yield made
+
+
+@pytest.fixture
+async def well(guarded: Pair, tmp_path: Path) -> AsyncIterator[AsteriskDriver]:
+    async with asterisk_driver(guarded, tmp_path, guard_s=2) as made:
+        yield made
+
+
+async def test_a_caller_of_a_hung_application_hears_the_apology_and_goes_on(
+    hung: AsteriskDriver,
+) -> None:
+    phone = await hung.arrive()
+    leg = (await hung.heard.first(CallArrived)).leg
+    turn = Turn(leg, 1, (), Music(keys="1"))
+    await hung.line.perform(turn)
+    await hung.heard.first(LegReturned)
+    await hung.line.perform(turn)
+    await phone.press("1")
+    assert await Story(hung).digits(leg, 1) == "1"
+    assert not any(isinstance(s, LegGone) for s in hung.heard.signals)
+
+
+async def test_talkers_are_left_alone_when_we_hang(hung: AsteriskDriver) -> None:
+    await hung.arrive()
+    leg = (await hung.heard.first(CallArrived)).leg
+    await hung.line.perform(Turn(leg, 1, (), Room("room-hung")))
+    await hung.heard.first(RoomEntered)
+    await asyncio.sleep(4.0)  # twice the guard
+    assert not any(isinstance(s, LegReturned | LegGone) for s in hung.heard.signals)
+    await hung.line.do(EndRoom("room-hung"))
+
+
+async def test_who_is_well_keeps_the_callers(well: AsteriskDriver) -> None:
+    await well.arrive()
+    leg = (await well.heard.first(CallArrived)).leg
+    await well.line.perform(Turn(leg, 1, (), Music()))
+    await asyncio.sleep(5.0)
+    assert not any(isinstance(s, LegReturned | LegGone) for s in well.heard.signals)
+
+
+async def test_nobody_who_commits_signals_is_as_good_as_hung(guarded: Pair, tmp_path: Path) -> None:
+    """The database is away: callers hear the apology instead of waiting for nothing."""
+    driver = AsteriskDriver(guarded, tmp_path, guard_s=2)
+    arrivals = 0
+    collect = driver.heard.emit
+
+    async def refuse_once(signal: object) -> None:
+        nonlocal arrivals
+        if isinstance(signal, CallArrived):
+            arrivals += 1
+            if arrivals == 1:
+                raise RuntimeError("the database is away")
+        await collect(signal)  # type: ignore[arg-type]
+
+    driver.heard.emit = refuse_once  # type: ignore[method-assign]
+    await driver.start()
+    try:
+        await driver.arrive()
+        await driver.heard.first(CallArrived)
+        assert arrivals == 2  # the second time after the apology
+    finally:
+        await driver.stop()
+
+
+async def test_while_we_are_away_a_message_is_taken(well: AsteriskDriver) -> None:
+    await well.line.stop()
+    phone = await well.arrive()
+    spool = well.pair.ours.recordings
+    await until(lambda: any(spool.glob("fallback-*")))
+    await phone.speak(1.5)
+    await phone.press("#")
+    await until(lambda: phone.channel in well.phones.gone)
+    before = {path.name for path in spool.iterdir()}
+    await well.die_and_come_back()
+    left = await well.heard.first(MessageLeft)
+    assert left.line == "asterisk"
+    assert left.seconds >= 1
+    assert abs(left.at / 1000 - time.time()) < 60
+    assert f"{left.name}.wav" in before
+    assert (await well.line.fetch_recording(left.name))[:4] == b"RIFF"
+    await well.line.do(DropRecording(left.name))
+    assert f"{left.name}.wav" not in {path.name for path in spool.iterdir()}
+
+
+async def test_a_caller_who_is_in_the_net_when_we_come_back_is_ours_again(
+    well: AsteriskDriver,
+) -> None:
+    await well.line.stop()
+    phone = await well.arrive()
+    await until(lambda: "apology" in well.pair.ours.command("core show channels concise"))
+    await well.die_and_come_back()
+    resumed = await well.heard.first(LineResumed)
+    assert [live.inbound for live in resumed.legs] == [True]
+    leg = resumed.legs[0].leg
+    await well.line.perform(Turn(leg, 1, (), Keys(most=1)))  # the net still has it
+    await well.heard.first(LegReturned)
+    await well.line.perform(Turn(leg, 1, (), Keys(most=1, first_ms=9000)))
+    await phone.press("5")
+    assert await Story(well).digits(leg, 1) == "5"
+
+
+async def test_a_caller_who_leaves_in_the_net_is_gone(hung: AsteriskDriver) -> None:
+    phone = await hung.arrive()
+    leg = (await hung.heard.first(CallArrived)).leg
+    await until(lambda: hung.line._legs[leg].away)
+    hung.line.guard_s = 1
+    await phone.hang_up()
+    await until(lambda: phone.channel in hung.phones.gone)
+    await hung.line._look_after(hung.line._legs[leg])
+    assert (await hung.heard.first(LegGone)).cause is Cause.HUNG_UP
+
+
+# --- phones and networks that vanish -------------------------------------------------------------
+
+
+async def test_a_phone_that_vanishes_without_a_bye_is_lost(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    pair = Pair.make(tmp_path_factory.mktemp("vanish"), ASTERISK_RTP_TIMEOUT_S="3")
+    pair.start()
+    try:
+        async with asterisk_driver(pair, tmp_path) as driver:
+            phone = await driver.arrive()
+            await phone.noise()
+            leg = (await driver.heard.first(CallArrived)).leg
+            await driver.line.perform(Turn(leg, 1, (), Keys(most=1, first_ms=60_000)))
+            await asyncio.sleep(4)
+            assert not any(isinstance(s, LegGone) for s in driver.heard.signals)
+            assert pair.theirs.process is not None
+            pair.theirs.process.kill()
+            pair.theirs.process.wait()
+            gone = await driver.heard.first(LegGone)
+            assert gone.cause is Cause.LOST
+            pair.theirs.start()  # for the driver's own end
+            await until(lambda: driver.phones.ari.up)
+    finally:
+        pair.stop()
+
+
+async def test_a_restart_of_asterisk_ends_its_calls_with_that_reason(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    pair = Pair.make(tmp_path_factory.mktemp("restart"))
+    pair.start()
+    try:
+        async with asterisk_driver(pair, tmp_path) as driver:
+            await driver.line.devices.open("a1")
+            await driver.arrive()
+            leg = (await driver.heard.first(CallArrived)).leg
+            await driver.line.perform(Turn(leg, 1, (), Music()))
+            pair.ours.stop()
+            pair.ours.start()
+            gone = await driver.heard.first(LegGone)
+            assert gone == LegGone(leg, Cause.RESTARTED)
+            await until(lambda: sum(isinstance(s, LineResumed) for s in driver.heard.signals) == 2)
+            assert driver.heard.signals[-1].legs == ()  # type: ignore[union-attr]
+            assert "agent-a1" in pair.ours.command("pjsip show endpoints")
+            await driver.arrive()
+            await driver.heard.first(CallArrived, lambda s: s.leg != leg)
+    finally:
+        pair.stop()
+
+
+async def test_the_music_is_one_stream_however_often_we_come_back(
+    asterisk: AsteriskDriver,
+) -> None:
+    for _ in range(2):
+        await asterisk.die_and_come_back()
+        await asterisk.heard.first(LineResumed)
+    channels = asterisk.pair.ours.command("core show channels concise").splitlines()
+    assert sum(line.startswith("Announcer/") for line in channels) == 2  # its two ends
+
+
+# --- privacy -------------------------------------------------------------------------------------
+
+
+async def test_no_spelling_of_the_callers_number_is_left_on_the_disk(
+    story: Story, asterisk: AsteriskDriver
+) -> None:
+    number = "628199887766"
+    phone = await asterisk.arrive(f"+{number}")
+    leg = (await asterisk.heard.first(CallArrived)).leg
+    assert asterisk.heard.of(leg)[0].caller == f"+{number}"  # type: ignore[union-attr]
+    name = f"private-{time.monotonic_ns()}"
+    await story.turn(leg, Recording(name, most_s=1, silence_s=0, beep=False), Say("Halo.", "id"))
+    await until(lambda: any(getattr(s, "name", "") == name for s in asterisk.heard.signals))
+    await phone.hang_up()
+    await story.gone(leg)
+    folder = asterisk.pair.ours.folder
+    for path in folder.rglob("*"):
+        assert number[2:] not in path.name
+        if path.is_file():
+            assert number[2:].encode() not in path.read_bytes(), path
