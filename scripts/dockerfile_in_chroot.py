@@ -202,6 +202,9 @@ def build(target: str) -> Stage:
                 made[name] = begin(rest.split()[0], name, made)
             else:
                 perform(made[name], word, rest, Path(context), made)
+    for name, stage in made.items():
+        if name != target:
+            shutil.rmtree(stage.folder)
     return made[target]
 
 
