@@ -67,7 +67,7 @@ class CaseDraft(msgspec.Struct, frozen=True):
 
 
 class CallView(msgspec.Struct, frozen=True):
-    """``state``: connecting or talking. ``chose``: what the flow learnt from the caller."""
+    """``state``: connecting, talking or held. ``chose``: what the flow learnt from the caller."""
 
     id: str
     state: str
@@ -119,10 +119,14 @@ def view(connection: Connection, calls: Calls, agent_id: str, now: int) -> Conso
     answered, missed = queue.answered_and_missed(
         connection, agent_id, int(midnight.timestamp() * 1000)
     )
-    stored = tables.peek(connection, calls.keys, agent.call) if agent.call else None
+    held = None if agent.call else queue.held_for(connection, agent_id, now)
+    call_id = held.call if held is not None else agent.call
+    stored = tables.peek(connection, calls.keys, call_id) if call_id else None
     offer = call = wrap_up = None
     if stored is not None and agent.state is AgentState.OFFERED:
         offer, call = _offer(connection, calls, stored, agent, now)
+    elif stored is not None and held is not None:
+        call = _call(connection, calls, stored, "held")
     elif stored is not None and agent.state is AgentState.TALKING:
         call = _call(connection, calls, stored, "talking")
     elif stored is not None and agent.state is AgentState.WRAP_UP:

@@ -36,6 +36,7 @@ from callcenter.ivr.flowset import FlowSet
 from callcenter.ivr.loader import parse
 from callcenter.line import Turn
 from callcenter.queue import service as queue
+from callcenter.queue.facts import QueueFact
 from callcenter.queue.matching import match
 from callcenter.queue.topics import Topic
 
@@ -427,8 +428,9 @@ class Calls:
             return Done(refused="known")
         after = msgspec.structs.replace(before, device_up=signal.up)
         queue.save_agent(connection, after)
+        changed = FactDraft(QueueFact.DEVICE_CHANGED, agent=after.id, data={"up": signal.up})
         again = Timing(TimerKind.MATCH, after.id, given.now)
-        return self.follow(connection, given, (), [again] if signal.up else ())
+        return self.follow(connection, given, [changed], [again] if signal.up else ())
 
     def _keep(
         self,

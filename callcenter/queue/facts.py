@@ -17,3 +17,4 @@ class QueueFact(StrEnum):
     OFFER_TIMED_OUT = "offer_timed_out"  #: rang: false when the phone never rang
     OFFER_WITHDRAWN = "offer_withdrawn"  #: reason
     AGENT_STATE = "agent_state"  #: state, was, reason
+    DEVICE_CHANGED = "device_changed"  #: up

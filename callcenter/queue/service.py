@@ -103,6 +103,17 @@ def open_offer_of(connection: Connection, agent: str) -> Offer | None:
     return None if row is None else _offer(row)
 
 
+def held_for(connection: Connection, agent: str, now: int) -> Entry | None:
+    """The caller who is kept for this agent, whose phone vanished in the middle of their talk."""
+    wanted = select(tables.entry).where(
+        tables.entry.c.state == EntryState.WAITING.value,
+        tables.entry.c.reserved_for == agent,
+        tables.entry.c.reserved_until > now,
+    )
+    row = connection.execute(wanted).first()
+    return None if row is None else _entry(row)
+
+
 def save_entry(connection: Connection, entry: Entry) -> None:
     upsert(connection, tables.entry, msgspec.to_builtins(entry))
 

@@ -173,7 +173,7 @@ async def test_agents_phone_vanishes_and_the_caller_is_kept(hotline: Hotline) ->
     other = await hotline.agent("budi")
     await hotline.simulator.lose(shown.call.leg)
     await hotline.settle()
-    # Kept for the same agent, whose console can be rung again.
+    # Kept for the same agent, whose console can be rung again, and not for others.
     assert (await hotline.console(other)).offer is None
     await hotline.desk.accept(agent, await hotline.offered(agent))
     await hotline.settle()
