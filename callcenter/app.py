@@ -284,12 +284,12 @@ def assemble(
         background={"sealer": sealer.run, "timers": calls.run_timers},
         lock=lock,
     )
-    app.web = make_web(_deps(app, sounds))
+    app.web = make_web(_deps(app, sounds, recordings))
     app.background["housekeeping"] = partial(housekeeping, app)
     return app
 
 
-def _deps(app: App, sounds: SimulatedSounds) -> Deps:
+def _deps(app: App, sounds: SimulatedSounds, recordings: Recordings) -> Deps:
     settings = app.settings
     browser = any(line.capabilities.browser for line in app.lines.values())
     try:
@@ -316,6 +316,7 @@ def _deps(app: App, sounds: SimulatedSounds) -> Deps:
         devices=app.asterisk.devices if app.asterisk else None,
         simulator=app.simulator,
         sounds=sounds.file,
+        recording=recordings.read,
         pages=pages,
         browser_ws=settings.browser_ws_url,
         ready=_checks(app),

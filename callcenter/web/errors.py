@@ -19,6 +19,7 @@ from starlette.responses import Response
 from callcenter.calls import errors as calls
 from callcenter.cases.service import BadForm, StaleCase
 from callcenter.db import DatabaseAway
+from callcenter.db.keys import KeyForgotten
 from callcenter.people.accounts import BadAccount
 from callcenter.people.service import NotSignedIn, SignInRefused
 from callcenter.people.throttle import Throttled
@@ -81,6 +82,7 @@ TABLE: Final[dict[type[Exception], Refusal]] = {
     StaleCase: Refusal(_S.CONFLICT, "stale", "somebody saved it meanwhile"),
     TooLarge: Refusal(_S.REQUEST_ENTITY_TOO_LARGE, "too_large", "the body is too large"),
     TooSlow: Refusal(_S.REQUEST_TIMEOUT, "too_slow", "the body did not come to its end"),
+    KeyForgotten: Refusal(_S.GONE, "forgotten", "it was forgotten, as it had to be"),
     LineAway: Refusal(_S.SERVICE_UNAVAILABLE, "line_away", "the phone network is away"),
     ResourceMissing: Refusal(_S.SERVICE_UNAVAILABLE, "not_built"),
     DatabaseAway: Refusal(_S.SERVICE_UNAVAILABLE, "database_away", "the database is away"),

@@ -83,6 +83,7 @@ class Deps:
     devices: Devices | None = None
     simulator: Simulator | None = None
     sounds: Callable[[str], Awaitable[Path | None]] | None = None  #: sound file by hash
+    recording: Callable[[str], Awaitable[bytes]] | None = None  #: raises LookupError
     pages: Path | None = None  #: the folder of the built pages
     browser_ws: str | None = None  #: where browsers reach the line, for the content policy
     ready: Mapping[str, Check] = field(default_factory=dict)

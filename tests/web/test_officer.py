@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from callcenter.cases.tables import case as case_record
 from callcenter.db.tables import fact
 from callcenter.web.documents import CaseDocument, CasePage
 from tests.web.conftest import House, eventually
@@ -79,7 +80,9 @@ async def test_reading_a_case_is_written_into_it(house: House) -> None:
     assert [one.role for one in case.calls] == ["opened"]
     assert "pin" not in answer.json()
     kinds = [step.kind for step in case.timeline]
-    assert kinds[0] == "case_opened"
+    assert kinds[0] == "call_arrived"
+    assert {"case_opened", "topic_chosen", "queued"} <= set(kinds)
+    assert "agent_state" not in kinds
     assert (kinds[-1], case.timeline[-1].by) == ("case_read", "Rina")
     facts = house.app.db.read_sync(
         lambda conn: conn.execute(select(fact.c.agent).where(fact.c.kind == "case_read")).all()
@@ -99,6 +102,43 @@ async def test_a_number_that_is_none_is_not_found_and_leaves_no_trace(
     assert not house.app.db.read_sync(
         lambda conn: conn.execute(select(fact.c.id).where(fact.c.kind == "case_read")).all()
     )
+
+
+async def test_a_message_is_heard_by_who_may_read_the_case_and_nobody_else(house: House) -> None:
+    officer, agent = await house.signed_in("petugas"), await house.signed_in("agen")
+    phone = house.browser()
+    call = await house.caller_waits("3")
+    said = await phone.post(f"/simulator/calls/{call}/speak", {"text": "Upah saya belum dibayar"})
+    assert said.status_code == 200
+    number = (await officer.get("/api/cases")).json()["cases"][0]["number"]
+    case = (await officer.get(f"/api/cases/{number}")).json()
+    assert [one["seconds"] > 0 for one in case["recordings"]] == [True]
+    path = f"/api/cases/{number}/recordings/{case['recordings'][0]['name']}"
+
+    async def sound() -> bytes | None:
+        answer = await officer.get(path)  # 404 until it was fetched from the line
+        return answer.content if answer.status_code == 200 else None
+
+    heard = await eventually(sound)
+    assert heard[:4] == b"RIFF"
+    assert b"Upah saya" in heard
+    assert (await agent.get(path)).status_code == 403
+    other = await a_case(house)
+    elsewhere = path.replace(number, other["number"])
+    assert (await officer.get(elsewhere)).status_code == 404
+    kept = list((house.app.settings.var / "recordings").iterdir())
+    assert kept
+    assert all(b"Upah saya" not in file.read_bytes() for file in kept)
+
+
+async def test_a_forgotten_case_says_so(house: House) -> None:
+    row = await a_case(house)
+    officer = await house.signed_in("petugas")
+    agent = house.ids["agen"]
+    forget = update(case_record).values(key=b"", narrative=b"x" * 40, custodian=agent)
+    house.app.db.write_sync(lambda conn: conn.execute(forget))
+    answer = await officer.get(f"/api/cases/{row['number']}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (410, "forgotten")
 
 
 async def test_the_list_itself_tells_no_story(house: House) -> None:
