@@ -1,0 +1,348 @@
+"""Write into the documents what the code says: life cycles, settings, limits, lines, commands.
+
+    .venv/bin/python -m scripts.fill_docs
+
+Each ``<!-- from the code: NAME -->`` in README.md and docs/ is followed by what ``BLOCKS[NAME]``
+gives, up to ``<!-- end -->``. ``tests/docs`` fails when a page says something else than the code.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, TypeVar, cast
+from zoneinfo import ZoneInfo
+
+import typer
+import typer.core
+import typer.main
+from prometheus_client import REGISTRY
+from prometheus_client.core import Metric
+
+from callcenter import __main__ as command_line
+from callcenter import settings
+from callcenter.calls import life, moves
+from callcenter.calls.facts import CallFact
+from callcenter.calls.model import CallState, LegState
+from callcenter.calls.moves import Doing, Life
+from callcenter.cases import statuses
+from callcenter.cases.facts import CaseFact
+from callcenter.line import Capabilities
+from callcenter.people.permissions import PERMISSIONS, Permission, Role
+from callcenter.queue import agents, entries
+from callcenter.queue.facts import QueueFact
+from callcenter.stats.board import Board
+from callcenter.telephony.asterisk.ari import Access
+from callcenter.telephony.asterisk.line import AsteriskLine
+from callcenter.telephony.simulator.line import SimulatorLine
+from callcenter.voice.sounds import Voice
+from callcenter.web import errors
+from callcenter.web.admin import BoardGauges
+from callcenter.web.hub import Hub
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+#: Random histories that are played to see where a call goes.
+HISTORIES: Final = 1_000
+
+_BLOCK = re.compile(r"(<!-- from the code: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+#: (from, what happened, to)
+Arrow = tuple[str, str, str]
+State = TypeVar("State", bound=StrEnum)
+Event = TypeVar("Event", bound=str)
+
+
+# --- pictures and tables --------------------------------------------------------------------------
+
+
+def picture(first: str, states: Iterable[str], arrows: Iterable[Arrow]) -> str:
+    """A Mermaid state diagram: one arrow for each pair of states, with all that leads that way."""
+    ways: dict[tuple[str, str], list[str]] = {}
+    for before, happened, after in arrows:
+        ways.setdefault((before, after), []).append(happened.replace("_", " "))
+    left = {before for before, after in ways if before != after}
+    lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {first}"]
+    lines += [f"    {a} --> {b}: {', '.join(words)}" for (a, b), words in ways.items()]
+    lines += [f"    {state} --> [*]" for state in states if state not in left]
+    return "\n".join([*lines, "```"])
+
+
+def drawn(first: State, states: type[State], ways: Mapping[tuple[State, Event], State]) -> str:
+    """The picture of a table (state, event) → state."""
+    arrows = [(before.value, str(event), after.value) for (before, event), after in ways.items()]
+    return picture(first.value, [state.value for state in states], arrows)
+
+
+def table(*rows: Iterable[str]) -> str:
+    """A Markdown table; the first row is its head."""
+    head, *body = (list(row) for row in rows)
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *body])
+
+
+# --- the life of a call ---------------------------------------------------------------------------
+
+
+def call_arrows(seeds: Iterable[int]) -> set[Arrow]:
+    """Where calls went in these random histories: each change of state and what led to it."""
+    from tests.rules import histories
+
+    seen: set[Arrow] = set()
+
+    def watched(key: tuple[CallState, str], handler: life.Handler) -> life.Handler:
+        def walk(one: Life, happened: life.Happened) -> Doing:
+            yield from handler(one, happened)
+            before, happening = key
+            if one.refused is None and one.call.state is not before:
+                seen.add((before.value, happening, one.call.state.value))
+
+        return walk
+
+    handlers = dict(life.TABLE)
+    try:
+        life.TABLE.update({key: watched(key, handler) for key, handler in handlers.items()})
+        for seed in seeds:
+            assert histories.failure(seed) is None, seed
+    finally:
+        life.TABLE.update(handlers)
+    return seen
+
+
+def call_life() -> str:
+    order = [state.value for state in CallState]
+    arrows = call_arrows(range(HISTORIES))
+    ordered = sorted(arrows, key=lambda one: (order.index(one[0]), order.index(one[2]), one[1]))
+    return picture(CallState.IVR.value, order, ordered)
+
+
+def call_table() -> str:
+    """What happened x state → the function in calls/life.py, as its TABLE has it."""
+    triggers = list(dict.fromkeys(trigger for _, trigger in life.TABLE))
+
+    def cell(state: CallState, trigger: str) -> str:
+        handler = life.TABLE.get((state, trigger))
+        return "" if handler is None else f"`{handler.__name__}`"
+
+    rows = [[trigger, *(cell(state, trigger) for state in CallState)] for trigger in triggers]
+    return table(["what happened", *CallState], *rows)
+
+
+# --- lines ----------------------------------------------------------------------------------------
+
+#: A capability in words. `lines` fails when one is missing here.
+CAPABILITIES: Final = {
+    "type_ahead": "keys pressed before the question ends are kept",
+    "measured_ring": "ringing is told by the agent's phone itself",
+    "two_timeouts": "time for the first key and between keys are kept apart",
+    "whisper": "an agent can be told something before the caller hears them",
+    "browser": "agents answer in the console's softphone",
+    "sip": "agents answer on a SIP phone",
+    "phone": "agents answer on a telephone number",
+    "survives_us": "calls stay up while the application is away",
+}
+
+
+def lines() -> str:
+    def asterisk(trunk: str | None) -> Capabilities:
+        voice = Voice(ROOT / "var" / "sounds", voices={}, rate=140, audio=ROOT)
+        access = Access("http://127.0.0.1:8088", "nobody", "")
+        return AsteriskLine(access, voice, ws="", trunk=trunk).capabilities
+
+    bare, full = asterisk(None), asterisk("PJSIP/trunk")
+    simulated = SimulatorLine.capabilities
+
+    def word(name: str) -> str:
+        if getattr(bare, name) is not getattr(full, name):
+            return "with `ASTERISK_TRUNK`"
+        return "yes" if getattr(full, name) else "no"
+
+    rows = [
+        [meaning, word(name), "yes" if getattr(simulated, name) else "no"]
+        for name, meaning in ((one, CAPABILITIES[one]) for one in Capabilities.__struct_fields__)
+    ]
+    return table(["", AsteriskLine.name, SimulatorLine.name], *rows)
+
+
+# --- what an operator looks up --------------------------------------------------------------------
+
+#: module, constant, what it limits
+LIMITS: Final = (
+    ("queue.entries", "RING_S", "an agent's phone rings; then the next agent is asked"),
+    ("queue.entries", "UNRUNG_S", "an agent's phone that does not begin to ring"),
+    ("queue.entries", "JOIN_S", "from an agent's yes to both being together"),
+    ("queue.entries", "SAME_AGENT_S", "before the same agent is asked for the same caller again"),
+    ("queue.entries", "RESERVED_S", "a caller is kept for the agent whose phone vanished"),
+    ("queue.entries", "MOST_HEAD_START_S", "head start of a topic: the longest anybody starves"),
+    ("queue.agents", "WRAP_UP_S", "wrap-up; then the agent is ready again"),
+    ("queue.agents", "MISSES_TO_PAUSE", "calls missed in a row before an agent is paused"),
+    ("calls.life", "CALL_LIMIT_S", "a call that nobody has answered; talking has no limit"),
+    ("calls.life", "PRESS_ONE_MS", "to press 1 on an agent's telephone"),
+    ("cases.service", "PIN_TRIES", "wrong PINs for one case in a day; then only a person helps"),
+    ("cases.service", "NARRATIVE_CHARS", "characters of what happened"),
+    ("people.sign_ins", "LIFETIME_MS", "a sign-in"),
+    ("people.sign_ins", "IDLE_MS", "a sign-in without a request; an open page makes requests"),
+    ("people.throttle", "MOST_PER_ACCOUNT", "wrong passwords for one account in 15 minutes"),
+    ("people.throttle", "MOST_PER_ADDRESS", "wrong passwords from one address in 15 minutes"),
+    ("telephony.asterisk.line", "GUARD_S", "a caller in Asterisk without a sign of life from us"),
+    ("telephony.simulator.line", "CALLS_MOST", "simulated calls at once"),
+    ("web.guard", "MOST_BODY_BYTES", "a request's body"),
+    ("app", "STOP_S", "for requests under way when the server is told to stop"),
+)
+
+
+def _amount(name: str, value: int) -> str:
+    if name.endswith(("_MS", "_S")):
+        seconds = value // 1000 if name.endswith("_MS") else value
+        for unit, size in (("h", 3600), ("min", 60)):
+            if seconds >= size and seconds % size == 0:
+                return f"{seconds // size} {unit}"
+        return f"{seconds} s"
+    return f"{value:,} bytes" if name.endswith("_BYTES") else f"{value:,}"
+
+
+def limits() -> str:
+    rows = []
+    for module, name, meaning in LIMITS:
+        value = getattr(importlib.import_module(f"callcenter.{module}"), name)
+        rows.append([meaning, _amount(name, value), f"`{module}.{name}`"])
+    return table(["limit of", "value", "where"], *rows)
+
+
+def roles() -> str:
+    def mark(role: Role, permission: Permission) -> str:
+        return "yes" if permission in PERMISSIONS[role] else ""
+
+    source = inspect.getsource(Permission)
+    rows = []
+    for permission in Permission:
+        meaning = re.search(rf'"{permission.value}"  #: (.*)', source)
+        assert meaning, permission
+        rows.append([meaning[1], *(mark(role, permission) for role in Role)])
+    return table(["may", *Role], *rows)
+
+
+def commands() -> str:
+    """Every command with its arguments and the first line of its help."""
+
+    def walk(group: typer.core.TyperGroup, before: str) -> Iterable[list[str]]:
+        for name, command in group.commands.items():
+            if isinstance(command, typer.core.TyperGroup):
+                yield from walk(command, f"{before} {name}")
+                continue
+            words, optional = [before, name], False
+            for one in command.params:
+                if isinstance(one, typer.core.TyperArgument):
+                    words.append((one.name or "").upper())
+                elif one.required:
+                    words += [one.opts[0], (one.name or "").upper()]
+                else:
+                    optional = True
+            words += ["…"] if optional else []
+            yield [f"`{' '.join(words)}`", command.get_short_help_str(200)]
+
+    group = typer.main.get_command(command_line.app)
+    assert isinstance(group, typer.core.TyperGroup)
+    return table(["command", ""], *walk(group, "callcenter"))
+
+
+def metrics() -> str:
+    """Our metrics, as /metrics gives them."""
+
+    class Quiet:
+        def view(self) -> object:
+            return Board(ZoneInfo("UTC")).view(0)
+
+        def count(self, **_page: bool) -> int:
+            return 0
+
+    found: list[Metric] = [*BoardGauges(cast(Hub, Quiet())).collect(), *REGISTRY.collect()]
+    rows = [
+        [f"`{one.name}{'_total' if one.type == 'counter' else ''}`", one.type, one.documentation]
+        for one in found
+        if one.name.startswith("callcenter_")
+    ]
+    return table(["name", "kind", ""], *rows)
+
+
+def refusals() -> str:
+    found = sorted(
+        {(int(one.status), one.code, one.message or "") for one in errors.TABLE.values()}
+    )
+    merged: dict[tuple[int, str], str] = {}
+    for status, code, message in found:
+        merged[status, code] = merged.get((status, code)) or message
+    rows = [[str(status), f"`{code}`", text] for (status, code), text in merged.items()]
+    return table(["status", "code", "message"], *rows)
+
+
+def facts() -> str:
+    """The kinds of Facts, as the three files name them."""
+    rows = []
+    for where, kinds in (("calls", CallFact), ("queue", QueueFact), ("cases", CaseFact)):
+        rows.append([where, ", ".join(f"`{kind.value}`" for kind in kinds)])
+    return table(["part", "kinds"], *rows)
+
+
+BLOCKS: Final[dict[str, Callable[[], str]]] = {
+    "life-of-a-call": call_life,
+    "table-of-a-call": call_table,
+    "life-of-a-leg": lambda: drawn(LegState.ASKED, LegState, moves.LEG_TABLE),
+    "life-of-an-agent": lambda: drawn(
+        agents.AgentState.OFFLINE, agents.AgentState, agents.AGENT_TABLE
+    ),
+    "life-of-an-entry": lambda: drawn(
+        entries.EntryState.WAITING, entries.EntryState, entries.ENTRY_TABLE
+    ),
+    "life-of-an-offer": lambda: drawn(
+        entries.OfferState.PENDING, entries.OfferState, entries.OFFER_TABLE
+    ),
+    "life-of-a-case": lambda: drawn(
+        statuses.CaseStatus.DRAFT, statuses.CaseStatus, statuses.CASE_TABLE
+    ),
+    "facts": facts,
+    "lines": lines,
+    "settings": settings.table,
+    "limits": limits,
+    "roles": roles,
+    "commands": commands,
+    "metrics": metrics,
+    "refusals": refusals,
+}
+
+
+# --- the documents --------------------------------------------------------------------------------
+
+
+def documents() -> list[Path]:
+    """The pages that may hold blocks."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def blocks_of(text: str) -> dict[str, str]:
+    """The blocks of a page: name → what stands there."""
+    return {
+        found[2]: found[0].removeprefix(found[1]).removesuffix(found[3]).strip("\n")
+        for found in _BLOCK.finditer(text)
+    }
+
+
+def fill(text: str) -> str:
+    """``text`` with every block as the code has it now."""
+    return _BLOCK.sub(lambda found: f"{found[1]}\n{BLOCKS[found[2]]()}\n\n{found[3]}", text)
+
+
+def main() -> None:
+    """Fill all pages, and tell which changed."""
+    for page in documents():
+        before = page.read_text(encoding="utf-8")
+        after = fill(before)
+        if after != before:
+            page.write_text(after, encoding="utf-8")
+            print(f"{page.relative_to(ROOT)} was written")
+
+
+if __name__ == "__main__":
+    main()
