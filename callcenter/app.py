@@ -368,10 +368,18 @@ async def running(app: App) -> AsyncIterator[App]:
         for line in app.lines.values():
             await line.stop()
         await app.performer.stop()
-        for task in reversed(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _end(tasks)
         await asyncio.to_thread(app.close)
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    """End the tasks. Asked again until they are: ``wait_for`` of Python 3.11 may lose a
+    cancellation that comes together with what it waited for."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=AGAIN_S)
 
 
 async def _keep(name: str, begin: Callable[[], Awaitable[None]]) -> None:

@@ -153,7 +153,8 @@ class Hub:
         """Publish whenever something happened, until cancelled."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stale.wait(), BOARD_AT_LEAST_S)
+                async with asyncio.timeout(BOARD_AT_LEAST_S):
+                    await self._stale.wait()
             try:
                 if self.count(board=True):
                     await self.publish()
