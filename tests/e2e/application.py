@@ -127,6 +127,16 @@ class Agent(Session):
         self.post("/api/agent/wrap-up/done", outcome=outcome)
 
 
+@dataclass(frozen=True)
+class Person:
+    """An account to be made. An agent without ``topics`` knows all."""
+
+    username: str
+    role: Role = Role.AGENT
+    device: Device | None = None
+    topics: tuple[str, ...] = ()
+
+
 @dataclass
 class Application:
     """``callcenter serve``. ``asterisk``: the phone network it is wired to."""
@@ -248,14 +258,16 @@ class Application:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def add(self, *people: tuple[str, Role, Device | None]) -> None:
+    def add(self, *people: Person) -> None:
         """Make accounts, as the command line would, all with :data:`PASSWORD`."""
         settings = settings_module.load(self.environment)
         store = assembly.open_store(settings)
         try:
-            for username, role, device in people:
-                new = NewAccount(username, username.title(), role, PASSWORD, device=device)
-                assembly.add_account(store, settings, new)
+            for one in people:
+                new = NewAccount(
+                    one.username, one.username.title(), one.role, PASSWORD, device=one.device
+                )
+                assembly.add_account(store, settings, new, one.topics or None)
         finally:
             store.close()
 
@@ -280,6 +292,26 @@ class Application:
         """The calls, in the order of their arrival."""
         where = "" if state is None else "WHERE state = :state"
         return self.rows(f"SELECT * FROM call {where} ORDER BY started_at, id", state=state)
+
+    def call_of(self, leg: str) -> Any:
+        """The call that ``leg`` belongs to."""
+        (call,) = self.rows(
+            "SELECT c.* FROM call c JOIN leg l ON l.call = c.id WHERE l.id = :l", l=leg
+        )
+        return call
+
+    def wait_settled(self) -> None:
+        """Wait until nothing is open any more: no call, leg, entry, offer or Command."""
+        open_ones = {
+            "calls": "SELECT id FROM call WHERE state != 'ended'",
+            "legs": "SELECT id FROM leg WHERE state != 'gone'",
+            "entries": "SELECT id FROM entry WHERE state IN ('waiting', 'offered')",
+            "offers": "SELECT id FROM offer WHERE state IN ('pending', 'accepted')",
+            "agents": "SELECT id FROM agent WHERE state IN ('offered', 'talking')",
+            "commands": "SELECT id FROM command",
+        }
+        for name, sql in open_ones.items():
+            until(lambda sql=sql: not self.rows(sql), f"no open {name}")  # type: ignore[misc]
 
     def facts(self, kind: str | None = None) -> list[Any]:
         where = "" if kind is None else "WHERE kind = :kind"

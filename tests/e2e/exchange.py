@@ -27,6 +27,11 @@ class Exchange:
     def channels(self) -> list[Channel]:
         return self._get("/channels", list[Channel])
 
+    def leg_of(self, number: str) -> str:
+        """The leg of the citizen who calls from ``number``."""
+        (leg,) = [channel.id for channel in self.channels() if channel.caller.number == number]
+        return leg
+
     def rooms(self) -> list[Bridge]:
         """The bridges where people talk."""
         return [one for one in self._bridges() if one.bridge_type != "holding"]

@@ -62,6 +62,7 @@ class Phone:
     port: int  #: where its sound arrives and leaves
     state: str  #: calling or ringing, up, over
     leg: str = ""  #: an agent's: the leg that we said it is
+    number: str = ""  #: a citizen's
     began: float = 0.0
     over_at: float = 0.0
 
@@ -121,7 +122,8 @@ class Sipp:
     port: int = 0
     most: int = 1
     rate: int = 10
-    keys: dict[str, str] = field(default_factory=dict)
+    #: What stands in the scenario for what: its ``[from]``, ``[to]``, ``[headers]``.
+    words: dict[str, str] = field(default_factory=dict)
     #: Called in the order of what the phone reports; in a thread of this process.
     on_event: Callable[[Phone], None] = lambda _phone: None
     phones: dict[str, Phone] = field(default_factory=dict)
@@ -133,16 +135,18 @@ class Sipp:
         media, *_ = [next(_media_ports) for _ in range(self.most)]
         self._twin = socket.create_server(("127.0.0.1", 0))
         self._twin.settimeout(LIMIT_S)
-        keys = [part for name, value in self.keys.items() for part in ("-key", name, value)]
+        scenario = (SCENARIOS / self.scenario).read_text()
+        for word, meaning in self.words.items():
+            scenario = scenario.replace(f"[{word}]", meaning)
+        (self.folder / self.scenario).write_text(scenario)
         with (self.folder / "said").open("wb") as said:
             self.process = subprocess.Popen(
                 [
-                    require("sipp"), self.target, "-sf", SCENARIOS / self.scenario,
+                    require("sipp"), self.target, "-sf", self.scenario,
                     "-3pcc", f"127.0.0.1:{self._twin.getsockname()[1]}",
                     "-i", "127.0.0.1", "-p", str(self.port), "-mp", str(media),
                     "-m", str(self.most), "-r", str(self.rate), "-cid_str", f"{self.name}-%u",
                     "-nostdin", "-timeout", str(LIFE_S), "-trace_err", "-error_file", "errors",
-                    *keys,
                 ],
                 cwd=self.folder, stdout=said, stderr=said, stdin=subprocess.DEVNULL,
             )  # fmt: skip
@@ -203,7 +207,7 @@ class Sipp:
         call_id, state, port, leg = found.groups()
         phone = self.phones.get(call_id)
         if phone is None:
-            phone = Phone(self, call_id, int(port or 0), state, leg or "", time.time())
+            phone = Phone(self, call_id, int(port or 0), state, leg or "", began=time.time())
             self.phones[call_id] = phone
         phone.state = state
         if state == "over":
@@ -232,7 +236,8 @@ class Phones:
         sender: str | None = None,
         headers: tuple[str, ...] = (),
     ) -> list[Phone]:
-        """``count`` calls from ``number``; returns when all are answered.
+        """``count`` calls from ``number`` (with 1, 2, … behind it when there are several); returns
+        when all are answered.
 
         Args:
             sender: the From address, where it does not name the number.
@@ -240,14 +245,17 @@ class Phones:
         """
         process = self._start(
             "caller", tone=tone, most=count, rate=rate,
-            keys={
+            words={
                 "to": to,
-                "from": sender or f"<sip:{number}@carrier.example>",
-                "headers": "".join(f"\r\n{header}" for header in headers),
+                "from": sender or f"<sip:{number}{'[call_number]' * (count > 1)}@carrier.example>",
+                "headers": "".join(f"\n    {header}" for header in headers),
             },
         )  # fmt: skip
         up = process.wait("up", count)
-        return sorted(up, key=lambda phone: int(phone.call_id.rsplit("-", 1)[1]))
+        up.sort(key=lambda phone: int(phone.call_id.rsplit("-", 1)[1]))
+        for n, phone in enumerate(up, 1):
+            phone.number = number if count == 1 else f"{number}{n}"
+        return up
 
     def agent(
         self, *, tone: float = 880.0, port: int = 0, answers: bool = True, speaks: bool = True

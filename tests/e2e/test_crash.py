@@ -1,0 +1,246 @@
+"""kill -9 with everybody on the line: who talks, rings, waits or listens goes on."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from tests.e2e.application import Application
+from tests.e2e.conftest import Make
+from tests.e2e.desks import Desk, desks, sign_in
+from tests.e2e.exchange import Exchange
+from tests.e2e.phones import Phone, Phones, until
+
+#: The longest silence in a talk that nobody would call an interruption.
+GAP_S = 0.2
+#: Keys from the first prompt to the queue of a topic.
+WAGES, DISMISSAL, SECURITY = "111", "112", "113"
+
+
+@dataclass
+class Talk:
+    caller: Phone
+    desk: Desk
+    hertz: float
+
+    @property
+    def agent(self) -> Phone:
+        return self.desk.phone.calls[-1]
+
+    def wait_both_hear(self, since: float) -> None:
+        self.caller.wait_hears(self.desk.hertz, 0.5, since)
+        self.agent.wait_hears(self.hertz, 0.5, since)
+
+
+def begin_talks(application: Application, phones: Phones, made: list[Desk]) -> list[Talk]:
+    """A caller for each agent, and everybody speaks."""
+    talks = []
+    for n, desk in enumerate(made):
+        hertz = 400.0 + 20 * n
+        (caller,) = phones.call(f"+6281100000{n}", tone=hertz)
+        caller.press(WAGES)
+        desk.console.ready()
+        desk.console.wait_state("talking")
+        caller.speak()
+        talks.append(Talk(caller, desk, hertz))
+    for talk in talks:
+        talk.wait_both_hear(time.time())
+    return talks
+
+
+@dataclass
+class Scene:
+    """Everybody who was on the line when we died."""
+
+    application: Application
+    exchange: Exchange
+    talks: list[Talk]  #: the last one's caller hangs up while we are away
+    ringers: list[Desk]  #: three answer while we are away, the last one declines
+    rung: list[Phone]
+    queue: Desk
+    waiting: list[Phone]  #: in their order; the last one gives up while we are away
+    order: list[str]  #: their calls
+    in_ivr: list[Phone]
+    spare: Desk
+
+    def caller_in(self, call: str, callers: list[Phone]) -> Phone:
+        """Which of ``callers`` is in ``call``."""
+        numbers = {self.exchange.leg_of(one.number): one for one in callers if not one.gone}
+        (found,) = [numbers[leg] for leg in numbers if self.application.call_of(leg).id == call]
+        return found
+
+
+@pytest.mark.timeout(240)
+def test_killed_with_twenty_calls(
+    make_application: Make, exchange: Exchange, phones: Phones
+) -> None:
+    application = make_application()
+    scene = everybody(application, exchange, phones)
+    assert len(application.calls()) == 22
+    assert len(exchange.channels()) == 5 * 2 + 4 * 2 + 8 + 5
+
+    killed = time.time()
+    application.kill()
+    stages = stages_of(scene)
+    for desk in scene.ringers[:3]:
+        desk.phone.calls[-1].answer()
+    scene.ringers[3].phone.calls[-1].decline()
+    scene.talks[4].caller.hang_up()
+    scene.waiting[7].hang_up()
+    for desk in scene.ringers[:3]:
+        desk.phone.wait("up")
+    application.start()
+    back = time.time()
+
+    flows_go_on(scene, back, stages)
+    talks_go_on(scene, killed, back)
+    offers_go_on(scene, back)
+    waiting_goes_on(scene, back)
+
+    lived = [*scene.in_ivr, *scene.waiting[2:7], *scene.rung]
+    for phone in [*lived, *(talk.caller for talk in scene.talks[:4])]:
+        phone.hang_up()
+    exchange.wait_empty()
+    application.wait_settled()
+    assert len(application.calls()) == 22
+    verified = application.command("audit", "verify")
+    assert verified.startswith(f"{len(application.facts())} Facts are as they were")
+    assert application.complaints() == []
+
+
+def everybody(application: Application, exchange: Exchange, phones: Phones) -> Scene:
+    """Five talk, eight wait, five listen, and four phones ring."""
+    talkers = desks(application, phones, "upah", *(f"bicara{n}" for n in range(5)), hertz=800)
+    ringers = desks(
+        application, phones, "jamsos", *(f"dering{n}" for n in range(4)), hertz=1000, answers=False
+    )
+    (queue,) = desks(application, phones, "phk", "antre", hertz=1200)
+    (spare,) = desks(application, phones, "jamsos", "cadangan", hertz=1300)
+    application.start()
+    sign_in(application, [*talkers, *ringers, queue, spare], ready=False)
+
+    talks = begin_talks(application, phones, talkers)
+    case = talkers[0].console.shown["call"]["case"]
+    waiting = phones.call("+628130000", count=8)
+    press(waiting, DISMISSAL)
+    until(lambda: len(waiting_calls(application, "phk")) == 8, "eight wait")
+    rung = phones.call("+628140000", count=4)
+    press(rung, SECURITY)
+    until(lambda: len(waiting_calls(application, "jamsos")) == 4, "four wait for security")
+    in_ivr = phones.call("+628120000", count=5)
+    for caller, keys in zip(in_ivr, ("", "1", "11", "12", "12" + case["number"]), strict=True):
+        if keys:
+            caller.press(keys)
+    until(
+        lambda: {"topic", "ask_number", "ask_pin"} <= {call.stage for call in application.calls()},
+        "those who listen have come to where they are",
+    )
+    for desk in ringers:
+        desk.console.ready()
+    until(lambda: sum(is_ringing(desk) for desk in ringers) == 4, "four phones ring")
+    scene = Scene(
+        application, exchange, talks, ringers, rung, queue, [],
+        waiting_calls(application, "phk"), in_ivr, spare,
+    )  # fmt: skip
+    scene.waiting = [scene.caller_in(call, waiting) for call in scene.order]
+    return scene
+
+
+def press(callers: list[Phone], keys: str) -> None:
+    for caller in callers:
+        caller.press(keys)
+
+
+def stages_of(scene: Scene) -> list[str]:
+    """Where in the flow the callers are who listen."""
+    legs = [scene.exchange.leg_of(caller.number) for caller in scene.in_ivr]
+    return [str(scene.application.call_of(leg).stage) for leg in legs]
+
+
+def talks_go_on(scene: Scene, killed: float, back: float) -> None:
+    """Those who talk noticed nothing; the agent whose caller hung up is free."""
+    for talk in scene.talks[:4]:
+        talk.wait_both_hear(back)
+        for phone in (talk.caller, talk.agent):
+            assert phone.heard(killed - 1, back + 0.5).longest_gap_s() <= GAP_S
+        assert talk.desk.console.state == "talking"
+    scene.talks[4].agent.wait_over()
+    scene.talks[4].desk.console.wait_state("wrap_up")
+
+
+def offers_go_on(scene: Scene, back: float) -> None:
+    """Who answered while we were away talks to the caller who was offered; who was declined goes
+    to somebody else."""
+    left = list(scene.rung)
+    for desk in scene.ringers[:3]:
+        call = desk.console.wait_state("talking")["call"]["id"]
+        caller = scene.caller_in(call, left)
+        left.remove(caller)
+        caller.speak()
+        Talk(caller, desk, 440.0).wait_both_hear(back)
+    scene.spare.console.ready()
+    call = scene.spare.console.wait_state("talking")["call"]["id"]
+    assert scene.caller_in(call, left) is left[0]
+
+
+def waiting_goes_on(scene: Scene, back: float) -> None:
+    """Who waits hears it, in the same place as before."""
+    assert waiting_calls(scene.application, "phk") == scene.order[:7]
+    for caller in scene.waiting[:7]:
+        wait_hears_anything(caller, back)
+    console = scene.queue.console
+    for n in range(2):
+        console.ready()
+        call = console.wait_state("talking")["call"]["id"]
+        assert call == scene.order[n]
+        scene.waiting[n].wait_hears(scene.queue.hertz, 0.5, back)
+        scene.waiting[n].hang_up()
+        console.wait_state("wrap_up")
+        console.put("/api/agent/state", state="paused")
+        console.wrap_up()
+
+
+def flows_go_on(scene: Scene, back: float, stages: list[str]) -> None:
+    """Who listened hears it again from its beginning, and what they press then counts."""
+    case = scene.talks[0].desk.console.shown["call"]["case"]
+    keys = {
+        "language": SECURITY,
+        "top": SECURITY[1:],
+        "topic": SECURITY[2:],
+        "ask_number": case["number"] + case["pin"],
+        "ask_pin": case["pin"],
+    }
+    for caller, stage in zip(scene.in_ivr, stages, strict=True):
+        wait_hears_anything(caller, back)
+        caller.press(keys[stage])
+    asked = sum(stage.startswith("ask") for stage in stages)
+    until(
+        # With the one whom an agent declined.
+        lambda: len(waiting_calls(scene.application, "jamsos")) == 5 - asked + 1,
+        f"{5 - asked} have come to their queue",
+    )
+    until(
+        lambda: len(scene.application.facts("status_read")) == asked,
+        f"{asked} have heard the status",
+    )
+
+
+def wait_hears_anything(caller: Phone, since: float) -> None:
+    assert not caller.gone
+    until(lambda: caller.heard(since).loudness() > 0.001, f"{caller.number} hears something")
+
+
+def waiting_calls(application: Application, topic: str) -> list[str]:
+    """The calls that wait for ``topic``, in order."""
+    rows = application.rows(
+        "SELECT call FROM entry WHERE topic = :topic AND state IN ('waiting', 'offered') "
+        "ORDER BY rank, id",
+        topic=topic,
+    )
+    return [row.call for row in rows]
+
+
+def is_ringing(desk: Desk) -> bool:
+    return any(call.state == "ringing" for call in desk.phone.calls)
