@@ -10,6 +10,7 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.phones import ASTERISK_MEDIA
 from callcenter import line, resources
 from callcenter.ivr import engine
 from callcenter.ivr.loader import load
@@ -23,7 +24,6 @@ from tests.e2e.asterisk import Asterisk, free_port
 NUMBER, OWN_NUMBER = "1500630", "1500631"
 #: A caller who presses nothing may be silent for so long in the dialplan's menus.
 SILENCE_S = 6
-RTP = (20_000, 29_999)
 
 _QUEUE = """
 [general]
@@ -86,7 +86,10 @@ async def _sounds(voice: Voice, found: engine.Step) -> tuple[Path, ...]:
 
 def asterisk(folder: Path) -> Asterisk:
     """An Asterisk that is not started yet."""
-    settings = {"ASTERISK_RTP_START": str(RTP[0]), "ASTERISK_RTP_END": str(RTP[1])}
+    settings = {
+        "ASTERISK_RTP_START": str(ASTERISK_MEDIA.start),
+        "ASTERISK_RTP_END": str(ASTERISK_MEDIA.stop - 1),
+    }
     return Asterisk(folder, settings=settings, sip_port=free_port(socket.SOCK_DGRAM))
 
 

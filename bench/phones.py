@@ -27,8 +27,9 @@ STAY_MS = 5_500
 RING_MS = 500
 #: One call from the first INVITE to the last 200, seconds, when nothing is late.
 CALL_S = (3 * THINK_MS + STAY_MS) / 1000
-#: Media ports: each SIPp counts up from its own, four a call, and begins again after 10,000.
-CALLER_MEDIA, AGENT_MEDIA = 40_000, 50_000
+#: Media ports: each SIPp counts up from its first, four a call, and begins again after 10,000.
+CALLER_MEDIA, AGENT_MEDIA = range(40_000, 50_000), range(50_000, 60_000)
+ASTERISK_MEDIA = range(20_000, 30_000)
 #: More than this long after the last call should have ended SIPp is ended.
 LATE_S = 15.0
 #: A process of SIPp that is told to end has so long to do it.
@@ -129,11 +130,11 @@ class Crowd:
         folder = self.folder / str(self._runs)
         agents = Sipp(folder / "agents", "agents.xml", {"RING": RING_MS})
         citizens = Sipp(folder / "citizens", "caller.xml", {"THINK": THINK_MS, "TALK": STAY_MS})
-        agents.start("-p", str(self.port), "-mp", str(AGENT_MEDIA))
+        agents.start("-p", str(self.port), "-mp", str(AGENT_MEDIA.start))
         try:
             citizens.start(
                 self.target, "-s", to, "-m", str(count), "-r", str(per_s), "-l", str(count),
-                "-p", str(free_port(socket.SOCK_DGRAM)), "-mp", str(CALLER_MEDIA),
+                "-p", str(free_port(socket.SOCK_DGRAM)), "-mp", str(CALLER_MEDIA.start),
                 "-trace_err", "-error_file", "errors",
             )  # fmt: skip
             citizens.wait(count / per_s + CALL_S + LATE_S)

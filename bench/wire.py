@@ -14,10 +14,10 @@ import socket
 import struct
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bench.phones import CALLER_MEDIA
+from bench.phones import ASTERISK_MEDIA, CALLER_MEDIA
 from tests.e2e import wire as sound
 
 _SO_ATTACH_FILTER, _SO_RCVBUFFORCE, _SO_TIMESTAMPNS = 26, 33, 35
@@ -121,6 +121,11 @@ class Wire:
             self.seen.prompts[target].append((at, int.from_bytes(frame[_RTP : _RTP + 4], "big")))
 
 
+def _within(ports: range, true: str, false: str) -> list[tuple[int, int, str, str]]:
+    """Is the loaded number in ``ports``? An empty name: go on behind this."""
+    return [(_AT_LEAST, ports.stop, false or "@2", ""), (_AT_LEAST, ports.start, true, false)]
+
+
 def _program(agents: int, openings: Sequence[int]) -> bytes:
     """The filter, in classic BPF: jumps are written as names and filled in at the end."""
     source: list[tuple[int, int, str, str]] = [
@@ -132,11 +137,11 @@ def _program(agents: int, openings: Sequence[int]) -> bytes:
         (_IS, 17, "", "no"),
         (_LOAD_HALF, _TO, "", ""),
         (_IS, agents, "sip", ""),
-        (_AT_LEAST, CALLER_MEDIA + 10_000, "no", ""),
-        (_AT_LEAST, CALLER_MEDIA, "prompt", ""),
+        # Between the callers' telephones and our Asterisk, one way or the other.
+        *_within(CALLER_MEDIA, "prompt", ""),
+        *_within(ASTERISK_MEDIA, "", "no"),
         (_LOAD_HALF, _FROM, "", ""),
-        (_AT_LEAST, CALLER_MEDIA + 10_000, "no", ""),
-        (_AT_LEAST, CALLER_MEDIA, "", "no"),
+        *_within(CALLER_MEDIA, "", "no"),
         (_LOAD_BYTE, _DATA + 1, "", ""),
         (_MASK, 127, "", ""),
         (_IS, _EVENT, "", "no"),
@@ -144,6 +149,7 @@ def _program(agents: int, openings: Sequence[int]) -> bytes:
         (_HAS, _END, "yes", "no"),
     ]
     labels = {"prompt": len(source)}
+    source += [(_LOAD_HALF, _FROM, "", ""), *_within(ASTERISK_MEDIA, "", "no")]
     source.append((_LOAD_WORD, _RTP, "", ""))
     source += [(_IS, opening, "yes", "") for opening in openings]
     source.append((_GIVE, 0, "", ""))
@@ -153,13 +159,13 @@ def _program(agents: int, openings: Sequence[int]) -> bytes:
     source.append((_GIVE, 0, "", ""))
     labels["yes"] = len(source)
     source.append((_GIVE, 256, "", ""))
+    labels |= {"": 0, "@2": 1}
     return b"".join(
-        struct.pack(
-            "HBBI",
-            code,
-            labels[true] - place - 1 if true else 0,
-            labels[false] - place - 1 if false else 0,
-            value,
-        )
+        struct.pack("HBBI", code, *(_jump(labels, name, place) for name in (true, false)), value)
         for place, (code, value, true, false) in enumerate(source)
     )
+
+
+def _jump(labels: Mapping[str, int], name: str, place: int) -> int:
+    """How many steps to leave out. "" goes on at once, "@2" leaves one out."""
+    return labels[name] if name in ("", "@2") else labels[name] - place - 1
