@@ -120,6 +120,7 @@ class Calls:
         self._always_open = frozenset(always_open)
         self._sealer = sealer
         self._process = process
+        self._touches: dict[str, int] = {}
         self._perform = perform
         self._performed: list[str] = []
         self._next_timer = 0
@@ -278,7 +279,7 @@ class Calls:
                 leg=getattr(one.command, "leg", None),
                 once=isinstance(one.command, _COMMANDS_ONCE),
                 body=line.encode(one.command),
-                claimed_by=self._process,
+                claimed_by=self._claim(line_name),
                 at=given.now,
             )
         if turns or sent:
@@ -550,6 +551,10 @@ class Calls:
         self._away.discard(resumed.line)
         self._timer_set.set()
 
+    def _claim(self, line_name: str) -> str:
+        """Who has a Command of this line in hand: this process, since it was last in touch."""
+        return f"{self._process}.{self._touches.get(line_name, 0)}"
+
     def _left_over(
         self,
         connection: Connection,
@@ -557,9 +562,10 @@ class Calls:
         line_name: str,
         new: tuple[line.Command, ...],
     ) -> Done:
-        """Commands of a process that ended: a state is set again, a ring is never sent again."""
+        """What was asked before we lost touch: a state is set again, a ring is never sent again."""
+        self._touches[line_name] = self._touches.get(line_name, 0) + 1
         done = self.follow(connection, given, (), (), line_name=line_name, commands=new)
-        orphans = outbox.unclaimed_or_orphaned(connection, [line_name], self._process)
+        orphans = outbox.unclaimed_or_orphaned(connection, [line_name], self._claim(line_name))
         outbox.done(connection, [orphan.id for orphan in orphans if orphan.once])
         again = tuple(
             Sent(orphan.id, line.decode_command(orphan.body))
