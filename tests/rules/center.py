@@ -38,14 +38,14 @@ from callcenter.clock import Given
 from callcenter.ivr import needs
 from callcenter.ivr.flowset import FlowSet
 from callcenter.ivr.visit import decode_visit
-from callcenter.line import DeviceKind
 from callcenter.queue import entries
 from callcenter.queue.agents import Agent, AgentEvent, AgentState
-from callcenter.queue.entries import OPEN_ENTRIES, Entry, EntryState, Offer, OfferState
-from callcenter.queue.matching import Free, Matches, Waiting, match
+from callcenter.queue.entries import OPEN_ENTRIES, Entry, EntryState, Offer
+from callcenter.queue.matching import Matches
 from callcenter.queue.topics import Topic
 from tests.rules.invariants import CODE, Snapshot, check, need
 from tests.rules.network import Network, Schedule
+from tests.rules.rest import matches
 
 TIMEZONE = "Asia/Jakarta"
 #: How often a store fails at what a flow needs.
@@ -66,7 +66,7 @@ def through_json(row: _Row) -> _Row:
     return kept  # type: ignore[return-value]
 
 
-class Center:
+class InMemory:
     """Calls, agents, entries, offers and timers, and what happens to them."""
 
     def __init__(
@@ -83,6 +83,7 @@ class Center:
         self.topics = topics
         self.lines = lines
         self.network: Network
+        self.offered: Callable[[str, str], None]
         self.calls: dict[str, Call] = {}
         self.legs: dict[str, dict[str, Leg]] = {}
         self.call_of: dict[str, str] = {}
@@ -303,38 +304,14 @@ class Center:
             case TimerKind.MATCH:
                 self.match()
             case TimerKind.WRAP_UP:
-                self.agent_event(key[1], AgentEvent.WRAPPED)
+                self.desk(key[1], AgentEvent.WRAPPED)
             case TimerKind.CALL_LIMIT:
                 self.step(key[1], TimerDue(kind, key[1]))
             case _:
                 self.step(self.offers[key[1]].call, TimerDue(kind, key[1]))
 
     def matches(self) -> Matches:
-        """Whom the matcher would bring together now."""
-        now = self.schedule.now
-        waiting = []
-        for entry in self.entries.values():
-            if entry.state is not EntryState.WAITING:
-                continue
-            refused = {
-                offer.agent: offer.ended_at + entries.SAME_AGENT_S * 1000
-                for offer in self.offers.values()
-                if offer.entry == entry.id
-                and offer.state in (OfferState.DECLINED, OfferState.TIMED_OUT)
-                and offer.ended_at is not None
-            }
-            waiting.append(Waiting(entry, refused))
-        free = [
-            Free(
-                agent.id,
-                agent.ready_since,
-                self.knows[agent.id],
-                frozenset(name for name in self.lines if agent.device_on(name) is not None),
-            )
-            for agent in self.agents.values()
-            if agent.state is AgentState.READY
-        ]
-        return match(waiting, free, now)
+        return matches(self.snapshot(), self.knows, self.lines, self.schedule.now)
 
     def match(self) -> None:
         found = self.matches()
@@ -347,22 +324,17 @@ class Center:
         if found.again_at is not None:
             self._follow((), [Timing(TimerKind.MATCH, "again", found.again_at)])
 
-    #: Set by the history: the agent's console shows an offer.
-    offered: Callable[[str, str], None] = staticmethod(lambda _agent, _offer: None)
-
     # --- agents -------------------------------------------------------------------------------
 
-    def agent_event(self, agent: str, event: AgentEvent, reason: str | None = None) -> bool:
-        """What the agent does at the desk; False when the table refuses it."""
+    def desk(self, agent: str, event: AgentEvent, reason: str | None = None) -> None:
+        """What the agent does at the desk, unless the table refuses it."""
         if self.down:
-            return False
+            return
         before = self.agents[agent]
         after = before.after(event, self.schedule.now, reason=reason)
         self.trace.append((self.schedule.now, (agent, event), "refused" if after is None else ""))
-        if after is None:
-            return False
-        self._agent_moved(before, after)
-        return True
+        if after is not None:
+            self._agent_moved(before, after)
 
     def _agent_moved(self, before: Agent, after: Agent) -> None:
         self.agents[after.id] = through_json(after)
@@ -417,20 +389,35 @@ class Center:
     def _there(self, leg: str) -> bool:
         return self.legs[self.call_of[leg]][leg].state is not LegState.GONE
 
-    def left_over(self) -> None:
-        """The next process finds the outbox of the last: a state is set again, a ring is not."""
+    def dies(self) -> None:
+        """The process ends; what it had asked is in the outbox."""
+
+    def resumed(self, lines: Iterable[line.LineResumed], *, new: bool) -> None:
+        """In touch again. Another process finds the outbox: a state is set again, a ring is not."""
+        for one in lines:
+            self.handle(one)
         rows, self.outbox = self.outbox, []
         for name, command in rows:
-            if not isinstance(command, line.RingLeg):
+            if new and not isinstance(command, line.RingLeg):
                 self.network.post(name, (), (command,))
+
+    # --- to look at ---------------------------------------------------------------------------
+
+    def agent(self, agent: str) -> Agent:
+        return self.agents[agent]
+
+    def offer(self, offer: str) -> Offer:
+        return self.offers[offer]
+
+    def due(self) -> bool:
+        return any(due <= self.schedule.now for due in self.timers.values())
 
     def sign_on(self, agent: str, device: line.Device, topics: frozenset[str]) -> None:
         self.knows[agent] = topics
         before = Agent(agent)
         after = before.after(AgentEvent.SIGN_ON, self.schedule.now)
         assert after is not None
-        up = device.kind is DeviceKind.BROWSER
-        self._agent_moved(before, msgspec.structs.replace(after, device=device, device_up=up))
+        self._agent_moved(before, msgspec.structs.replace(after, device=device))
 
 
 def _replay(steps: Steps, answers: list[needs.Answer]) -> Outcome:

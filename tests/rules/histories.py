@@ -1,6 +1,6 @@
 """One history: some callers, some agents, a wild network, and everything that can happen.
 
-``History(seed).run()`` plays it and raises when something that must always be true is not; the
+``play(in_memory(seed))`` plays it and raises when something that must always be true is not; the
 same seed is the same history. ``shrink`` looks for a smaller one that fails too:
 
     .venv/bin/python -m tests.rules.histories 4711
@@ -10,27 +10,32 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
+from typing import Protocol
 
 from callcenter import line, resources
-from callcenter.calls.model import Accepted, CallState, Declined
+from callcenter.calls.model import Accepted, Declined
 from callcenter.ivr.flowset import FlowSet
 from callcenter.ivr.loader import load
 from callcenter.line import DeviceKind
-from callcenter.queue.agents import AgentEvent, AgentState
-from callcenter.queue.entries import EntryState, OfferState
+from callcenter.queue.agents import Agent, AgentEvent, AgentState
+from callcenter.queue.entries import Offer
+from callcenter.queue.matching import Matches
 from callcenter.queue.topics import Topic
 from callcenter.queue.topics import load as load_topics
-from tests.rules.center import Center
-from tests.rules.invariants import need
-from tests.rules.network import Luck, Network, Phone, Schedule
+from tests.rules.center import InMemory
+from tests.rules.invariants import Snapshot, need
+from tests.rules.network import Happening, Luck, Network, Phone, Schedule
+from tests.rules.rest import check_end, check_rest
 
 #: Tuesday, 24 November 2026, 10:00 in Jakarta: the office is open.
 OPEN = 1_795_489_200_000
 #: The history: people act for so long, then the network and the timers come to rest, then it ends.
 PEOPLE_MS = 90_000
+#: From OPEN to an hour when the office is closed.
+CLOSED_MS = 12 * 3_600_000
 REST_MS = 60_000
 LINES = ("asterisk", "simulator")
 #: Events of one history; more means that something goes round in circles.
@@ -73,176 +78,150 @@ def knobs_of(seed: int) -> Knobs:
     )
 
 
+class Center(Protocol):
+    """What a history is played on: in memory (``center.py``), or a database."""
+
+    network: Network
+    trace: list[tuple[int, object, str]]
+    down: bool
+    #: The console of an agent shows an offer.
+    offered: Callable[[str, str], None]
+
+    def handle(self, signal: line.Signal) -> Awaitable[None] | None: ...
+    def sign_on(
+        self, agent: str, device: line.Device, topics: frozenset[str]
+    ) -> Awaitable[None] | None: ...
+    def desk(
+        self, agent: str, event: AgentEvent, reason: str | None = None
+    ) -> Awaitable[None] | None: ...
+    def click(
+        self, agent: str, offer: str, click: Accepted | Declined
+    ) -> Awaitable[None] | None: ...
+    def hangs_up(self, leg: str) -> Awaitable[None] | None: ...
+    def dies(self) -> None: ...
+    def resumed(self, lines: Sequence[line.LineResumed], *, new: bool) -> Awaitable[None] | None:
+        """In touch again; ``new``: by another process than before."""
+
+    def agent(self, agent: str) -> Agent: ...
+    def offer(self, offer: str) -> Offer: ...
+    def due(self) -> bool: ...
+    def snapshot(self) -> Snapshot: ...
+    def matches(self) -> Matches: ...
+
+
 class History:
     """A center, its network, and the people on both sides."""
 
-    def __init__(self, seed: int, knobs: Knobs | None = None) -> None:
-        self.seed = seed
-        self.knobs = knobs if knobs is not None else knobs_of(seed)
-        self.rng = random.Random(seed)
-        start = OPEN + (12 * 3_600_000 if self.knobs.closed else 0)
-        self.schedule = Schedule(start)
-        self.end = start + PEOPLE_MS
-        flows, topics = shipped()
-        self.center = Center(self.rng, self.schedule, flows, topics, LINES)
-        self.network = Network(
-            self.rng, self.schedule, self.center.handle, replace(self.knobs.luck), self._click
-        )
-        self.center.network = self.network
-        self.center.offered = self._offered
-        self.center.limit_ms = self.knobs.limit_ms
+    def __init__(
+        self, rng: random.Random, schedule: Schedule, knobs: Knobs, center: Center
+    ) -> None:
+        self.rng = rng
+        self.schedule = schedule
+        self.knobs = knobs
+        self.center = center
+        self.end = schedule.now + PEOPLE_MS
+        self.network = Network(rng, schedule, center.handle, replace(knobs.luck), center.hangs_up)
+        center.network = self.network
+        center.offered = self._offered
         self.events = 0
 
     # --- the whole of it ------------------------------------------------------------------------
 
-    def run(self) -> None:
+    async def run(self) -> None:
         """Play it to its end."""
         start = self.schedule.now
         for number in range(self.knobs.agents):
-            self._agent(f"agent-{number}", self.center.topics)
+            await self._agent(f"agent-{number}")
         for number in range(self.knobs.callers):
             when = start + self.rng.randrange(0, PEOPLE_MS // 2)
             name = self.rng.choice(LINES)
-            leg = f"caller-{number}"
-            self.schedule.at(when, partial(self.network.call, leg, name))
+            self.schedule.at(when, partial(self.network.call, f"caller-{number}", name))
         for _ in range(self.knobs.breaks):
             self.schedule.at(start + self.rng.randrange(5_000, PEOPLE_MS), self._break)
-        self._play(self.end)
+        await self._play(self.end)
         self.network.people = False
-        self._play(self.end + REST_MS)
-        self._rest()
-        self._end()
+        await self._play(self.end + REST_MS)
+        while self.network.under_way or self.center.down or self.center.due():
+            await self._event()
+        self._at_rest()
+        await self._end()
 
-    def _play(self, until: int) -> None:
+    async def _play(self, until: int) -> None:
         while (at := self.schedule.next_at()) is not None and at <= until:
-            self._event()
-            if self.network.under_way == 0 and not self.center.down and not self._due():
-                self.at_rest()
+            await self._event()
+            if self.network.under_way == 0 and not self.center.down and not self.center.due():
+                self._at_rest()
 
-    def _event(self) -> None:
+    async def _event(self) -> None:
         self.events += 1
         need(self.events < MOST_EVENTS, "a history ends")
-        self.schedule.pop()()
+        result = self.schedule.pop()()
+        if result is not None:
+            await result
 
-    def _rest(self) -> None:
-        """Go on until nothing is under way and no timer is due."""
-        while self.network.under_way or self.center.down or self._due():
-            self._event()
-        self.at_rest()
+    def _at_rest(self) -> None:
+        check_rest(self.center.snapshot(), self.network, self.center.matches())
 
-    def _due(self) -> bool:
-        return any(due <= self.schedule.now for due in self.center.timers.values())
-
-    def _end(self) -> None:
+    async def _end(self) -> None:
         """Let everything come to its end: callers stay until they are let go, or hang up."""
         for phone in self.network.phones.values():
             if phone.room is not None or not self.knobs.patient:
                 self._leaves(phone)
         self.network.giving_up = not self.knobs.patient
         while self.schedule.next_at() is not None:
-            self._event()
+            await self._event()
             if self.knobs.patient and self.network.under_way == 0:
                 for phone in self.network.phones.values():
                     if phone.room is not None:
                         self._leaves(phone)
-        center = self.center
-        for call in center.calls.values():
-            need(call.state is CallState.ENDED, "every call ends", call)
-        up = [phone for phone in self.network.phones.values() if phone.state != "gone"]
-        need(not up, "no leg is left over", up)
-        rooms = self.network.rooms.keys() - self.network.unknown_rooms
-        need(not rooms, "no room is left over", rooms)
-        need(not center.timers, "no timer is left over", center.timers)
-        need(not center.outbox, "no command is left over", center.outbox)
+        check_end(self.center.snapshot(), self.network)
 
     def _leaves(self, phone: Phone) -> None:
         if phone.inbound and phone.state == "up" and not phone.leaving:
             phone.leaving = True
-            self.schedule.after(self.rng.randrange(1, 5_000), lambda: self.network.hang_up(phone))
-
-    # --- what must be true when nothing is under way ----------------------------------------------
-
-    def at_rest(self) -> None:
-        """What the network does is what we believe."""
-        center, network = self.center, self.network
-        inside: dict[str, list[str]] = {}
-        for phone in network.phones.values():
-            if phone.room is not None:
-                inside.setdefault(phone.room, []).append(phone.leg)
-            if phone.state != "gone" and phone.leg in center.call_of:
-                self._at_rest(phone)
-            else:
-                need(phone.state == "gone", "a phone that nobody knows", phone)
-        for room in network.rooms:
-            rooms = [call.room for call in center.calls.values() if call.ended_at is None]
-            known = room not in network.unknown_rooms
-            need(room in rooms or not known, "a room that nobody needs", room)
-        for call_id in center.calls:
-            call = center.load(call_id)
-            legs = [leg for leg in call.legs if leg.in_room]
-            told = not any(network.phones[leg.id].untold for leg in legs)
-            if call.state is CallState.TALKING and told:
-                here = sorted(inside.get(call.room or "", []))
-                need(here == sorted(leg.id for leg in legs), "both are in the room", here, call)
-                need(len(here) == 2, "two talk", here, call)
-        found = center.matches()
-        need(not found.pairs, "nobody waits while an agent is free", found.pairs)
-        waits = any(entry.state is EntryState.WAITING for entry in center.entries.values())
-        if waits and found.again_at is not None:
-            timed = center.timers.get(("match", "again"))
-            need(timed is not None and timed <= found.again_at, "the matcher looks again", timed)
-
-    def _at_rest(self, phone: Phone) -> None:
-        """A phone that is there does what its leg was last told, and is needed."""
-        center = self.center
-        call = center.load(center.call_of[phone.leg])
-        leg = next(leg for leg in call.legs if leg.id == phone.leg)
-        if not phone.inbound:
-            current = call.agent_leg is not None and call.agent_leg.id == phone.leg
-            need(current, "an agent's leg that nobody needs", phone, call)
-            return
-        need(call.state is not CallState.ENDED, "a caller whose call is over", phone, call)
-        need(phone.rev == leg.rev, "the caller does what is newest", phone, leg)
-        if phone.lost_input:
-            return
-        alone = call.state in (CallState.IVR, CallState.WAITING) and call.offer is None
-        need(not alone or (phone.room is None and not phone.silent), "in silence", phone, call)
+            self.schedule.after(self.rng.randrange(1, 5_000), partial(self.network.hang_up, phone))
 
     # --- people -----------------------------------------------------------------------------------
 
-    def _agent(self, name: str, topics: dict[str, Topic]) -> None:
+    async def _agent(self, name: str) -> None:
         kind = self.rng.choice(tuple(DeviceKind))
+        topics = shipped()[1]
         known = frozenset(topic for topic in topics if self.rng.random() < 0.8)
-        self.center.sign_on(name, line.Device(kind, name), known)
-        self._later(0, 20_000, lambda: self.center.agent_event(name, AgentEvent.READY))
+        signing_on = self.center.sign_on(name, line.Device(kind, name), known)
+        if signing_on is not None:
+            await signing_on
+        if kind is DeviceKind.BROWSER:
+            self.network.tell(line.DeviceChanged(name, up=True))
+        self._later(0, 20_000, lambda: self.center.desk(name, AgentEvent.READY))
         self._later(1_000, 30_000, lambda: self._whim(name))
 
-    def _later(self, least: int, most: int, what: object) -> None:
-        def then() -> None:
-            if self.schedule.now < self.end and callable(what):
-                what()
+    def _later(self, least: int, most: int, what: Happening) -> None:
+        """Do it, if people still act then."""
+        self.schedule.after(
+            self.rng.randrange(least, most),
+            lambda: what() if self.schedule.now < self.end else None,
+        )
 
-        self.schedule.after(self.rng.randrange(least, most), then)
-
-    def _whim(self, name: str) -> None:
+    def _whim(self, name: str) -> Awaitable[None] | None:
         """Now and then an agent does something; most often gets ready again."""
-        agent = self.center.agents[name]
+        self._later(1_000, 30_000, lambda: self._whim(name))
+        agent = self.center.agent(name)
         chance = self.rng.random()
         if agent.state is AgentState.OFFLINE:
-            self.center.agent_event(name, AgentEvent.SIGN_ON)
-        elif agent.state is AgentState.WRAP_UP and chance < 0.7:
-            self.center.agent_event(name, AgentEvent.WRAPPED)
-        elif agent.state is AgentState.PAUSED and chance < 0.8:
-            self.center.agent_event(name, AgentEvent.READY)
-        elif chance < 0.1:
-            self.center.agent_event(name, AgentEvent.PAUSE, "break")
-        elif chance < 0.15:
-            self.center.agent_event(name, AgentEvent.READY)
-        elif chance < 0.2:
-            self.center.agent_event(name, AgentEvent.SIGN_OFF)
-        elif chance < 0.4 and agent.device.kind is DeviceKind.BROWSER:
-            self.network.tell(line.DeviceChanged(name, self.rng.random() < 0.7))
-        self._later(1_000, 30_000, lambda: self._whim(name))
+            return self.center.desk(name, AgentEvent.SIGN_ON)
+        if agent.state is AgentState.WRAP_UP and chance < 0.7:
+            return self.center.desk(name, AgentEvent.WRAPPED)
+        if agent.state is AgentState.PAUSED and chance < 0.8:
+            return self.center.desk(name, AgentEvent.READY)
+        if chance < 0.1:
+            return self.center.desk(name, AgentEvent.PAUSE, "break")
+        if chance < 0.15:
+            return self.center.desk(name, AgentEvent.READY)
+        if chance < 0.2:
+            return self.center.desk(name, AgentEvent.SIGN_OFF)
+        if chance < 0.4 and agent.device.kind is DeviceKind.BROWSER:
+            self.network.tell(line.DeviceChanged(name, up=self.rng.random() < 0.7))
+        return None
 
     def _offered(self, agent: str, offer: str) -> None:
         """The console shows an offer: the agent clicks, or does not."""
@@ -252,17 +231,14 @@ class History:
         elif chance < 0.6:
             self._later(300, 17_000, lambda: self.center.click(agent, offer, Declined(offer)))
 
-    def _accepts(self, agent: str, offer: str) -> None:
-        """Two clicks when the mouse is bad; the console's softphone is picked up as well."""
-        for _ in range(self.rng.choice((1, 1, 1, 2))):
-            self.center.click(agent, offer, Accepted(offer))
-        asked = self.center.offers[offer]
-        phone = self.network.phones.get(asked.leg)
-        if phone is not None and phone.kind is DeviceKind.BROWSER and asked.state in OfferState:
-            self.network.answer(phone)
-
-    def _click(self, leg: str, _what: str) -> None:
-        self.center.hangs_up(leg)
+    def _accepts(self, agent: str, offer: str) -> Awaitable[None] | None:
+        """The console's softphone is picked up as well; some mice click twice."""
+        if self.rng.random() < 0.25:
+            self.schedule.after(100, lambda: self.center.click(agent, offer, Accepted(offer)))
+        phone = self.network.phones.get(self.center.offer(offer).leg)
+        if phone is not None and phone.kind is DeviceKind.BROWSER:
+            self._later(1, 300, partial(self.network.answer, phone))
+        return self.center.click(agent, offer, Accepted(offer))
 
     # --- the connection breaks --------------------------------------------------------------------
 
@@ -270,19 +246,40 @@ class History:
         """Our process dies, or the network is out of reach; a while later we are in touch again."""
         if self.center.down:
             return
-        new_process = self.rng.random() < 0.5
+        new = self.rng.random() < 0.5
         self.network.disconnect()
         self.center.down = True
-        self.schedule.after(self.rng.randrange(200, 25_000), lambda: self._in_touch(new_process))
+        if new:
+            self.center.dies()
+        self.schedule.after(self.rng.randrange(200, 25_000), lambda: self._in_touch(new))
 
-    def _in_touch(self, new_process: bool) -> None:
+    def _in_touch(self, new: bool) -> Awaitable[None] | None:
         self.center.down = False
-        for name in LINES:
-            self.center.handle(self.network.resumed(name))
-        if new_process:
-            self.center.left_over()
-        else:
-            self.center.outbox.clear()
+        lines = [self.network.resumed(name) for name in LINES]
+        return self.center.resumed(lines, new=new)
+
+
+# --- in memory ------------------------------------------------------------------------------------
+
+
+def in_memory(seed: int, knobs: Knobs | None = None) -> History:
+    """The history of ``seed`` on the pure core."""
+    knobs = knobs if knobs is not None else knobs_of(seed)
+    rng = random.Random(seed)
+    schedule = Schedule(OPEN + (CLOSED_MS if knobs.closed else 0))
+    flows, topics = shipped()
+    center = InMemory(rng, schedule, flows, topics, LINES)
+    center.limit_ms = knobs.limit_ms
+    return History(rng, schedule, knobs, center)
+
+
+def play(history: History) -> None:
+    """Run a history in which nothing is waited for."""
+    try:
+        history.run().send(None)
+    except StopIteration:
+        return
+    raise AssertionError("a history in memory waits for nothing")
 
 
 # --- failures -----------------------------------------------------------------------------------
@@ -290,9 +287,9 @@ class History:
 
 def failure(seed: int, knobs: Knobs | None = None) -> tuple[History, Exception] | None:
     """The history and what was wrong in it; None when all is well."""
-    history = History(seed, knobs)
+    history = in_memory(seed, knobs)
     try:
-        history.run()
+        play(history)
     except Exception as error:
         return history, error
     return None

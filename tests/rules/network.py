@@ -92,7 +92,7 @@ class Network:
     schedule: Schedule
     deliver: Deliver
     luck: Luck
-    click: Callable[[str, str], Awaitable[None] | None] = lambda _agent, _what: None
+    hangs_up: Callable[[str], Awaitable[None] | None]  #: the agent clicks, whose phone it is
     people: bool = True
     giving_up: bool = False
     away: bool = False  #: nobody listens to the network's Signals
@@ -205,13 +205,13 @@ class Network:
             phone.lost_input = True
             self._later(phone, self.rng.randrange(1_000, 30_000), lambda: self.hang_up(phone))
 
-    def _later(self, phone: Phone, ms: int, what: Callable[[], object]) -> None:
+    def _later(self, phone: Phone, ms: int, what: Happening) -> None:
         """Do it, if the phone is still at the same Turn then."""
         turn = phone.turn
 
-        def then() -> None:
-            if phone.turn is turn and phone.state != "gone":
-                what()
+        def then() -> Awaitable[None] | None:
+            still = phone.turn is turn and phone.state != "gone"
+            return what() if still else None
 
         self.schedule.after(ms, then)
 
@@ -386,14 +386,15 @@ class Network:
         if phone.turn is not None:
             self._begin(phone)
 
-    def _end_talk(self, phone: Phone) -> None:
+    def _end_talk(self, phone: Phone) -> Awaitable[None] | None:
         """Both are in the room, or this one has waited for long enough."""
         if not self.people and not self.giving_up:
-            return
+            return None
         chance = self.rng.random()
         if phone.inbound or chance < 0.3:
             self.hang_up(phone)
         elif chance < 0.6:
             self.gone(phone, self.rng.choice((Cause.LOST, Cause.FAILED)))
         else:
-            self.click(phone.leg, "hang up")
+            return self.hangs_up(phone.leg)
+        return None

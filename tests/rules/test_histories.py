@@ -36,11 +36,11 @@ def test_nobody_is_lost_in_random_histories(first: int) -> None:
 
 def test_a_seed_is_one_history() -> None:
     for seed in range(20):
-        one, same = histories.History(seed), histories.History(seed)
-        one.run()
-        same.run()
+        one, same = histories.in_memory(seed), histories.in_memory(seed)
+        histories.play(one)
+        histories.play(same)
         assert one.center.trace == same.center.trace
-        assert one.center.facts == same.center.facts
+        assert one.center.snapshot() == same.center.snapshot()
 
 
 def test_histories_reach_everything() -> None:
@@ -60,7 +60,7 @@ def test_histories_reach_everything() -> None:
     try:
         life.TABLE.update({key: noting(key, handler) for key, handler in table.items()})
         for seed in range(600):
-            histories.History(seed).run()
+            histories.play(histories.in_memory(seed))
     finally:
         life.TABLE.update(table)
     rare = table.keys() - walked
