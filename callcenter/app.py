@@ -32,6 +32,7 @@ from callcenter.clock import Clock, JumpClock, SystemClock
 from callcenter.db import Connection, Database, DatabaseAway, migrate
 from callcenter.db.facts import Sealer
 from callcenter.db.keys import Keys, unlock
+from callcenter.ivr.flowset import FlowSet
 from callcenter.ivr.loader import load as load_flows
 from callcenter.line import DeviceKind, Line, LineResumed, Signal
 from callcenter.people import accounts, passwords, sign_ins
@@ -221,16 +222,13 @@ def assemble(
 ) -> App:
     """Open the storage, bring its schema up to date, and join the parts. Blocks.
 
-    Args:
-        clock: where ``now`` comes from; the machine's, unless a demo or a test jumps.
-        paced: whether simulated phones take the time that real ones take.
-        speaks: whether simulated prompts are made into sound.
+    ``paced``: simulated phones take the time that real ones take; ``speaks``: simulated prompts
+    are made into sound. A demo or a test brings its own ``clock`` and ``database``.
 
     Raises:
         AlreadyRunning: another process serves this SQLite file.
-        DatabaseAway, ValueError: the database can't be used.
-        db.keys.SecretError: the secret is missing, or is another database's.
-        ivr.errors.FlowErrors, TopicError: the flows are refused, with every error.
+        DatabaseAway, ValueError, SecretError: the database can't be used.
+        FlowErrors, TopicError: the flows are refused, with every error.
     """
     folder = settings.flows or resources.flows()
     topics = _topics(settings)
@@ -241,30 +239,14 @@ def assemble(
     sealer = Sealer(db, keys)
     voice = _voice(settings, folder)
     sounds = SimulatedSounds(voice)
-    lines: dict[str, Line] = {}
-    simulator = None
+    simulator = asterisk = None
     if settings.simulator:
         simulator = SimulatorLine(clock, paced=paced, sound=sounds.address if speaks else None)
-        lines[simulator.name] = simulator
-    asterisk = _asterisk(settings, voice, lines)
+    if settings.asterisk_ari_url is not None:
+        asterisk = _asterisk(settings, settings.asterisk_ari_url, voice)
+    lines: dict[str, Line] = {line.name: line for line in (simulator, asterisk) if line}
 
-    def perform(send: Send) -> None:
-        performer.post(send)
-
-    calls = Calls(
-        db,
-        keys,
-        flows=flows,
-        topics=topics,
-        clock=clock,
-        timezone=settings.time_zone.key,
-        lines=lines,
-        always_open=settings.always_open,
-        sealer=sealer,
-        process=secrets.token_hex(8),
-        perform=perform,
-    )
-    performer = Performer(lines, calls.performed)
+    calls, performer = _calls(settings, store, sealer, flows, topics, lines)
     desk = Desk(calls)
     recordings = Recordings(
         db, keys, clock, folder=settings.var / "recordings", lines=lines, calls=calls
@@ -287,6 +269,36 @@ def assemble(
     app.web = make_web(_deps(app, sounds, recordings))
     app.background["housekeeping"] = partial(housekeeping, app)
     return app
+
+
+def _calls(
+    settings: Settings,
+    store: Store,
+    sealer: Sealer,
+    flows: FlowSet,
+    topics: dict[str, Topic],
+    lines: dict[str, Line],
+) -> tuple[Calls, Performer]:
+    """What decides and what performs it: each needs the other."""
+
+    def perform(send: Send) -> None:
+        performer.post(send)
+
+    calls = Calls(
+        store.db,
+        store.keys,
+        flows=flows,
+        topics=topics,
+        clock=store.clock,
+        timezone=settings.time_zone.key,
+        lines=lines,
+        always_open=settings.always_open,
+        sealer=sealer,
+        process=secrets.token_hex(8),
+        perform=perform,
+    )
+    performer = Performer(lines, calls.performed)
+    return calls, performer
 
 
 def _deps(app: App, sounds: SimulatedSounds, recordings: Recordings) -> Deps:
@@ -332,21 +344,16 @@ def _voice(settings: Settings, folder: Path) -> Voice:
     )
 
 
-def _asterisk(settings: Settings, voice: Voice, lines: dict[str, Line]) -> AsteriskLine | None:
-    """The Asterisk line, where its address is set."""
-    if settings.asterisk_ari_url is None:
-        return None
+def _asterisk(settings: Settings, url: str, voice: Voice) -> AsteriskLine:
     access = Access(
-        settings.asterisk_ari_url,
+        url,
         settings.asterisk_ari_user,
         settings.asterisk_ari_password or "",
         settings.asterisk_ari_app,
     )
-    asterisk = AsteriskLine(
+    return AsteriskLine(
         access, voice, ws=settings.browser_ws_url or "", trunk=settings.asterisk_trunk
     )
-    lines[asterisk.name] = asterisk
-    return asterisk
 
 
 # --- running ------------------------------------------------------------------------------------
