@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import IO, Final, TypeVar
+from typing import IO, Final
 
 import uvicorn
 from fastapi import FastAPI
@@ -50,15 +50,13 @@ from callcenter.telephony.asterisk.ari import Access
 from callcenter.telephony.asterisk.line import AsteriskLine
 from callcenter.telephony.performer import Performer
 from callcenter.telephony.recordings import Recordings
-from callcenter.telephony.simulator.day import Day, Plan, working_hours
+from callcenter.telephony.simulator.day import Day, Plan, WatchedDatabase, working_hours
 from callcenter.telephony.simulator.line import SimulatorLine
 from callcenter.telephony.simulator.sounds import SimulatedSounds
 from callcenter.voice.sounds import Voice
 from callcenter.web import Deps, make_web
 from callcenter.web.hub import Hub
 from callcenter.web.ports import Check
-
-T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -479,26 +477,6 @@ def _lock(settings: Settings) -> IO[str] | None:
 
 
 # --- the demo -------------------------------------------------------------------------------------
-
-
-class WatchedDatabase(Database):
-    """Knows how many transactions are under way: time must not jump while there are any."""
-
-    pending = 0
-
-    async def write(self, fn: Callable[[Connection], T]) -> T:
-        self.pending += 1
-        try:
-            return await super().write(fn)
-        finally:
-            self.pending -= 1
-
-    async def read(self, fn: Callable[[Connection], T]) -> T:
-        self.pending += 1
-        try:
-            return await super().read(fn)
-        finally:
-            self.pending -= 1
 
 
 #: Who works in the demo, and for how many calls one of them is needed.

@@ -16,7 +16,7 @@ import datetime as dt
 import logging
 import random
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from typing import Final
+from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -28,12 +28,14 @@ from callcenter.calls.errors import NotNow, NotYours, TooLate
 from callcenter.calls.service import Calls
 from callcenter.cases.service import BadForm, CaseForm, StaleCase
 from callcenter.clock import JumpClock
-from callcenter.db import Database
+from callcenter.db import Connection, Database
 from callcenter.db.facts import Fact, SealedFact, Sealer
 from callcenter.ivr.hours import Calendar, Opening
 from callcenter.line import Device, DeviceKind
 from callcenter.telephony.simulator import characters
 from callcenter.telephony.simulator.line import LETTERS_PER_S, SimulatorLine
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +55,26 @@ DAYS_BACK: Final = 30
 
 #: Calls by hour of the day, relative: two waves with a dip at noon.
 WAVES: Final = {8: 8, 9: 14, 10: 15, 11: 11, 12: 6, 13: 10, 14: 12, 15: 8}
+
+
+class WatchedDatabase(Database):
+    """Knows how many transactions are under way: time must not jump while there are any."""
+
+    pending = 0
+
+    async def write(self, fn: Callable[[Connection], T]) -> T:
+        self.pending += 1
+        try:
+            return await super().write(fn)
+        finally:
+            self.pending -= 1
+
+    async def read(self, fn: Callable[[Connection], T]) -> T:
+        self.pending += 1
+        try:
+            return await super().read(fn)
+        finally:
+            self.pending -= 1
 
 
 class Plan(msgspec.Struct, frozen=True):
