@@ -3,7 +3,8 @@
     .venv/bin/python -m scripts.fill_docs
 
 Each ``<!-- from the code: NAME -->`` in README.md and docs/ is followed by what ``BLOCKS[NAME]``
-gives, up to ``<!-- end -->``. ``tests/docs`` fails when a page says something else than the code.
+gives, up to ``<!-- end -->``; each ``<!-- NAME -->`` of a limit by its number (times in seconds).
+``tests/docs`` fails when a page says something else than the code.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 #: Random histories that are played to see where a call goes.
 HISTORIES: Final = 1_000
 
+_NUMBER = re.compile(r"(<!-- ([A-Z_]+) -->)\d+")
 _BLOCK = re.compile(r"(<!-- from the code: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 #: (from, what happened, to)
@@ -180,6 +182,7 @@ LIMITS: Final = (
     ("queue.agents", "MISSES_TO_PAUSE", "calls missed in a row before an agent is paused"),
     ("calls.life", "CALL_LIMIT_S", "a call that nobody has answered; talking has no limit"),
     ("calls.life", "PRESS_ONE_MS", "to press 1 on an agent's telephone"),
+    ("calls.service", "FETCH_AGAIN_S", "until a recording that its line did not give is asked for"),
     ("cases.service", "PIN_TRIES", "wrong PINs for one case in a day; then only a person helps"),
     ("cases.service", "NARRATIVE_CHARS", "characters of what happened"),
     ("people.sign_ins", "LIFETIME_MS", "a sign-in"),
@@ -193,21 +196,27 @@ LIMITS: Final = (
 )
 
 
+def _value(module: str, name: str) -> int:
+    """A limit: times in seconds, anything else as it is."""
+    value: int = getattr(importlib.import_module(f"callcenter.{module}"), name)
+    return value // 1000 if name.endswith("_MS") else value
+
+
 def _amount(name: str, value: int) -> str:
     if name.endswith(("_MS", "_S")):
-        seconds = value // 1000 if name.endswith("_MS") else value
         for unit, size in (("h", 3600), ("min", 60)):
-            if seconds >= size and seconds % size == 0:
-                return f"{seconds // size} {unit}"
-        return f"{seconds} s"
+            if value >= size and value % size == 0:
+                return f"{value // size} {unit}"
+        return f"{value} s"
     return f"{value:,} bytes" if name.endswith("_BYTES") else f"{value:,}"
 
 
 def limits() -> str:
-    rows = []
-    for module, name, meaning in LIMITS:
-        value = getattr(importlib.import_module(f"callcenter.{module}"), name)
-        rows.append([meaning, _amount(name, value), f"`{module}.{name}`"])
+    """What has an end, where it stands, and how much it is."""
+    rows = [
+        [meaning, _amount(name, _value(module, name)), f"`{module}.{name}`"]
+        for module, name, meaning in LIMITS
+    ]
     return table(["limit of", "value", "where"], *rows)
 
 
@@ -330,7 +339,9 @@ def blocks_of(text: str) -> dict[str, str]:
 
 
 def fill(text: str) -> str:
-    """``text`` with every block as the code has it now."""
+    """``text`` with every number and block as the code has it now."""
+    numbers = {name: _value(module, name) for module, name, _ in LIMITS}
+    text = _NUMBER.sub(lambda found: f"{found[1]}{numbers[found[2]]}", text)
     return _BLOCK.sub(lambda found: f"{found[1]}\n{BLOCKS[found[2]]()}\n\n{found[3]}", text)
 
 

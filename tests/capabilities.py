@@ -67,6 +67,7 @@ CAPABILITIES: dict[str, tuple[Probe, str]] = {
     "sipp": (_program("sipp"), _DEBIAN),
     "chromium": (_program("chromium", "chromium-browser", "google-chrome"), _DEBIAN),
     "postgresql": (_postgresql, _DEBIAN),
+    "curl": (_program("curl"), _DEBIAN),
     "espeak": (_program("espeak-ng"), _DEBIAN),
     "sox": (_program("sox"), _DEBIAN),
     "node": (_node, "`make .venv` brings it"),
@@ -78,8 +79,9 @@ CAPABILITIES: dict[str, tuple[Probe, str]] = {
 def find(name: str) -> Path | None:
     """Where capability ``name`` is on this machine, or None.
 
-    ``sipp``, ``chromium``, ``espeak``, ``sox``, ``node``: the program. ``asterisk``: the folder it
-    is installed in. ``postgresql``: the folder of its server programs. ``pages``: the built pages.
+    ``sipp``, ``chromium``, ``curl``, ``espeak``, ``sox``, ``node``: the program. ``asterisk``: the
+    folder it is installed in. ``postgresql``: the folder of its server programs. ``pages``: the
+    built pages.
 
     Raises:
         KeyError: no such capability.

@@ -1,0 +1,44 @@
+"""What the guides print in bold within a table or a step is what stands on the pages."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from callcenter import resources
+from callcenter.calls.outcomes import OUTCOMES
+from callcenter.queue import topics
+from tests.capabilities import ROOT
+from tests.docs.pages import read
+
+GUIDES = ("docs/agent.md", "docs/supervisor.md", "docs/officer.md")
+#: Emphasis of the guides' own: a sentence, with a full stop, colon or comma at its end or in it.
+OWN = re.compile(r".*[.:]$|.* (as you type|saat Anda mengetik|dalam kasus tersebut)$|Each time .*")
+
+
+def _on_pages(language: str) -> set[str]:
+    """Every text of the pages in ``language``, and what the server names."""
+    source = (ROOT / "ui" / "src" / "i18n" / f"{language}.ts").read_text(encoding="utf-8")
+    texts = {text.replace('\\"', '"') for text in re.findall(r'"((?:[^"\\]|\\.)*)"', source)}
+    texts |= {outcome.label[language] for outcome in OUTCOMES.values()}
+    shipped = topics.load((resources.flows() / "topics.yaml").read_text(encoding="utf-8"))
+    return texts | {topic.label[language] for topic in shipped.values()}
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+@pytest.mark.parametrize("language", ["id", "en"])
+def test_bold_words_stand_on_the_pages(guide: str, language: str) -> None:
+    indonesian, english = read(guide).split("\n---\n")
+    told = re.findall(r"\*\*(.+?)\*\*", indonesian if language == "id" else english)
+    assert told
+    assert not [
+        word for word in told if not OWN.fullmatch(word) and word not in _on_pages(language)
+    ]
+
+
+def test_the_first_call_uses_the_pages_words() -> None:
+    steps = read("README.md").split("## A first call")[1].split("\n##")[0]
+    told = set(re.findall(r"\*\*(.+?)\*\*", steps)) - {"EN"}
+    assert told
+    assert not told - _on_pages("en")
