@@ -60,6 +60,8 @@ class Desk:
             before = queue.load_agent(connection, agent, lock=True)
             if before is None or before.state is AgentState.OFFLINE:
                 return Done(refused="not here")
+            if before.state is AgentState.WRAP_UP:
+                return self._wrapped(connection, given, before, UNSAID, AgentEvent.SIGN_OFF)
             return self._agent_event(connection, given, before, AgentEvent.SIGN_OFF)
 
         await self._calls.commit(decide)
@@ -140,6 +142,9 @@ class Desk:
             stored = tables.load(connection, self._calls.keys, call)
             if busy.call != call or stored is None or stored.call.case is None:
                 raise NotYours(call)
+            offer = stored.call.offer
+            if busy.state is AgentState.OFFERED and (offer is None or not offer.taken):
+                raise NotYours(call)  # who is only asked has not read it either
             case = stored.call.case
             cases.save(
                 connection,
@@ -179,14 +184,21 @@ class Desk:
             return Done(refused="no wrap-up")
         return self._wrapped(connection, given, before, UNSAID)
 
-    def _wrapped(self, connection: Connection, given: Given, before: Agent, outcome: str) -> Done:
+    def _wrapped(
+        self,
+        connection: Connection,
+        given: Given,
+        before: Agent,
+        outcome: str,
+        event: AgentEvent = AgentEvent.WRAPPED,
+    ) -> Done:
         call = before.call
-        done = self._agent_event(connection, given, before, AgentEvent.WRAPPED)
+        done = self._agent_event(connection, given, before, event)
         if call is None:
             return done
         tables.set_outcome(connection, call, outcome)
-        event = OUTCOMES[outcome].case_event if outcome in OUTCOMES else None
-        cases.finish_call(connection, given.now, call=call, event=event)
+        case_event = OUTCOMES[outcome].case_event if outcome in OUTCOMES else None
+        cases.finish_call(connection, given.now, call=call, event=case_event)
         data: dict[str, str | int | bool] = {"outcome": outcome}
         fact = Fact(CallFact.WRAP_UP_DONE, given.now, call=call, agent=before.id, data=data)
         append(connection, self._calls.keys, [fact])

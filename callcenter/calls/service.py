@@ -16,7 +16,7 @@ from functools import partial
 import msgspec
 
 from callcenter import line
-from callcenter.calls import answers, callers, life, resync, tables
+from callcenter.calls import answers, callers, life, messages, resync, tables
 from callcenter.calls.answers import Stores
 from callcenter.calls.model import (
     FactDraft,
@@ -29,7 +29,7 @@ from callcenter.calls.model import (
 from callcenter.calls.moves import Steps, World
 from callcenter.cases import service as cases
 from callcenter.clock import Clock, Given
-from callcenter.db import Connection, Database, outbox, timers
+from callcenter.db import Connection, Database, DatabaseAway, outbox, timers
 from callcenter.db.facts import Fact, Sealer, append
 from callcenter.db.keys import Keys
 from callcenter.ivr.flowset import FlowSet
@@ -49,6 +49,12 @@ RESUME_S = 10
 #: A recording that its line could not give us is asked for again after so long.
 FETCH_AGAIN_S = 60
 
+#: A pair that was not there any more once it was locked: the matcher looks again.
+MATCH_AGAIN_MS = 100
+#: A timer whose handling failed is tried again after so long; the others do not wait for it.
+TIMER_AGAIN_S = 60
+
+_NEVER = 2**63
 _COMMANDS_ONCE = (line.RingLeg,)
 
 
@@ -223,6 +229,9 @@ class Calls:
             return Done(refused=outcome.refused)
         key = self.keys.open(wrapped, tables.owner(outcome.call.id))
         tables.save(connection, key, outcome)
+        over = outcome.call.ended_at == given.now
+        if over and not queue.has_in_hand(connection, outcome.call.id):
+            cases.finish_call(connection, given.now, call=outcome.call.id, event=None)
         return self.follow(
             connection,
             given,
@@ -339,6 +348,7 @@ class Calls:
             await self._sleep(patience)
         while True:
             self._timer_set.clear()
+            self._next_timer = _NEVER  # whoever sets one while we look wakes us again
             now = self.clock.now()
             due = await self._database.read(partial(timers.due, now=now))
             if due:
@@ -367,15 +377,30 @@ class Calls:
         if matching:
             await self.commit(partial(self._match, due=matching))
         for timer in due:
-            match timer.kind:
-                case TimerKind.MATCH:
-                    pass
-                case TimerKind.RECORDING:
-                    await self._fetch_recording(timer)
-                case TimerKind.WRAP_UP if self.wrap_up_over is not None:
-                    await self.commit(partial(self.wrap_up_over, timer))
-                case _:
-                    await self.commit(partial(self._on_timer, timer=timer))
+            try:
+                await self._one_due(timer)
+            except DatabaseAway:
+                raise
+            except Exception:
+                log.exception("the timer %s of %s failed", timer.kind, timer.ref)
+                await self.commit(partial(self._postpone, timer=timer))
+
+    async def _one_due(self, timer: timers.Timer) -> None:
+        match timer.kind:
+            case TimerKind.MATCH:
+                pass
+            case TimerKind.RECORDING:
+                await self._fetch_recording(timer)
+            case TimerKind.WRAP_UP if self.wrap_up_over is not None:
+                await self.commit(partial(self.wrap_up_over, timer))
+            case _:
+                await self.commit(partial(self._on_timer, timer=timer))
+
+    def _postpone(self, connection: Connection, given: Given, timer: timers.Timer) -> Done:
+        if not timers.take(connection, timer):
+            return Done(refused="the timer was moved")
+        again = Timing(TimerKind(timer.kind), timer.ref, given.now + TIMER_AGAIN_S * 1000)
+        return self.follow(connection, given, (), [again])
 
     def _on_timer(self, connection: Connection, given: Given, timer: timers.Timer) -> Done:
         kind = TimerKind(timer.kind)
@@ -398,7 +423,7 @@ class Calls:
         found = match(
             queue.waiting(connection, given.now), queue.free(connection, self._lines), given.now
         )
-        done = Done()
+        done, again_at = Done(), found.again_at
         # The lock order: calls, then agents, ids ascending.
         stored = {
             call_id: tables.load(connection, self.keys, call_id)
@@ -408,6 +433,7 @@ class Calls:
         for entry, agent in found.pairs:
             one = stored[entry.call]
             if one is None or agent not in agents:
+                again_at = given.now + MATCH_AGAIN_MS
                 continue
             flow_set = one.call.visit.flow_set if one.call.visit else ""
             world = self._world(self._flows_of(connection, flow_set), given)
@@ -416,9 +442,11 @@ class Calls:
             new = self._drive(connection, given, steps, one.key)
             done.sends += new.sends
             done.timers += new.timers
-        if found.again_at is not None:
-            timers.set_timer(connection, TimerKind.MATCH, "again", found.again_at)
-            done.timers.append(Timing(TimerKind.MATCH, "again", found.again_at))
+            if new.refused is not None:  # it changed between the look and the lock
+                again_at = given.now + MATCH_AGAIN_MS
+        if again_at is not None:
+            timers.set_timer(connection, TimerKind.MATCH, "again", again_at)
+            done.timers.append(Timing(TimerKind.MATCH, "again", again_at))
         return done
 
     # --- what the lines hold ----------------------------------------------------------------------
@@ -453,46 +481,11 @@ class Calls:
 
     def _message(self, connection: Connection, given: Given, signal: line.MessageLeft) -> Done:
         """A message that the network took while we were away becomes a case."""
-        if cases.known_recording(connection, signal.name):
-            return Done(refused="known")
-        call_id = given.id()
-        _, wrapped = self.keys.make(tables.owner(call_id))
-        outcome = life.message(call_id, signal)
-        tables.insert_call(connection, call_id, signal.line, given.now, key=wrapped)
-        cases.keep_recording(
-            connection,
-            name=signal.name,
-            line=signal.line,
-            call=call_id,
-            seconds=signal.seconds,
-            now=signal.at,
-        )
         topic = list(self.topics.values())[-1]
-        case, _, _ = cases.open_case(
-            connection,
-            self.keys,
-            given,
-            call=call_id,
-            call_key=wrapped,
-            topic=topic.code,
-            unit=topic.unit,
-            language="id",
-            timezone=self.timezone,
-        )
-        cases.add_message(
-            connection,
-            self.keys,
-            given.now,
-            call=call_id,
-            case=case,
-            recording=signal.name,
-            seconds=signal.seconds,
-        )
-        cases.finish_call(connection, given.now, call=call_id, event=None)
-        call = msgspec.structs.replace(outcome.call, case=case, topic=topic.code, language="id")
-        key = self.keys.open(wrapped, tables.owner(call_id))
-        tables.save(connection, key, msgspec.structs.replace(outcome, call=call))
-        return self.follow(connection, given, outcome.facts, outcome.timers, call=call_id)
+        outcome = messages.keep(connection, self.keys, given, signal, topic, self.timezone)
+        if outcome.refused is not None:
+            return Done(refused=outcome.refused)
+        return self.follow(connection, given, outcome.facts, outcome.timers, call=outcome.call.id)
 
     async def _fetch_recording(self, timer: timers.Timer) -> None:
         """Bring a recording home; asked again later when its line is away."""

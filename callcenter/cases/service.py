@@ -521,6 +521,8 @@ def _checked(form: CaseForm, topics: Iterable[str]) -> dict[str, str]:
             wrong[name] = f"longer than {most} characters"
         elif any(ord(sign) < 32 and sign not in "\n\t\r" for sign in text) or "\x7f" in text:
             wrong[name] = "control characters"
+        elif any("\ud800" <= sign <= "\udfff" for sign in text):
+            wrong[name] = "half a character"
     if wrong:
         raise BadForm(wrong)
     return changes

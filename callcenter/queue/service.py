@@ -43,6 +43,12 @@ def load_agent(connection: Connection, agent: str, *, lock: bool) -> Agent | Non
     return load_agents(connection, [agent], lock=lock).get(agent)
 
 
+def has_in_hand(connection: Connection, call: str) -> bool:
+    """Whether an agent is busy with ``call``: offered it, talking, or wrapping it up."""
+    wanted = select(tables.agent.c.id).where(tables.agent.c.call == call).limit(1)
+    return connection.execute(wanted).first() is not None
+
+
 def all_agents(connection: Connection) -> list[Agent]:
     """Every agent, in the order of their ids."""
     return [_agent(row) for row in connection.execute(select(tables.agent).order_by("id"))]

@@ -1,0 +1,70 @@
+"""Messages that a network took while we were away."""
+
+from __future__ import annotations
+
+import msgspec
+
+from callcenter import line
+from callcenter.calls import life, tables
+from callcenter.calls.model import Outcome, TimerKind, Timing
+from callcenter.cases import service as cases
+from callcenter.clock import Given
+from callcenter.db import Connection
+from callcenter.db.keys import Keys
+from callcenter.queue.topics import Topic
+
+
+def keep(
+    connection: Connection,
+    keys: Keys,
+    given: Given,
+    left: line.MessageLeft,
+    topic: Topic,
+    timezone: str,
+) -> Outcome:
+    """A case about ``topic`` with the call that it came by, whose recording is to be fetched.
+
+    Refused when the message is known.
+    """
+    call_id = given.id()
+    outcome = life.message(call_id, left)
+    if cases.known_recording(connection, left.name):
+        return Outcome(outcome.call, refused="known")
+    key, wrapped = keys.make(tables.owner(call_id))
+    tables.insert_call(connection, call_id, left.line, given.now, key=wrapped)
+    cases.keep_recording(
+        connection,
+        name=left.name,
+        line=left.line,
+        call=call_id,
+        seconds=left.seconds,
+        now=left.at,
+    )
+    case, _, _ = cases.open_case(
+        connection,
+        keys,
+        given,
+        call=call_id,
+        call_key=wrapped,
+        topic=topic.code,
+        unit=topic.unit,
+        language="id",
+        timezone=timezone,
+    )
+    cases.add_message(
+        connection,
+        keys,
+        given.now,
+        call=call_id,
+        case=case,
+        recording=left.name,
+        seconds=left.seconds,
+    )
+    cases.finish_call(connection, given.now, call=call_id, event=None)
+    outcome = msgspec.structs.replace(
+        outcome,
+        call=msgspec.structs.replace(outcome.call, case=case, topic=topic.code, language="id"),
+        timers=(Timing(TimerKind.RECORDING, left.name, given.now),),
+    )
+    tables.save(connection, key, outcome)
+    return outcome
