@@ -79,7 +79,7 @@ class Phone:
     untold: bool = False  #: it is gone, and we were not told
     case: tuple[str, str] | None = None  #: the number and PIN that this caller keys in
     agent: str = ""
-    lost_input: bool = False
+    lost_input: bool = False  #: what it told us is lost, and nobody answers it
     leaving: bool = False
 
 
@@ -201,8 +201,8 @@ class Network:
         """Nobody answers the caller, who hangs up in the end. (For agents there are timers.)"""
         if isinstance(signal, line.RoomEntered):
             self.unknown_rooms.add(signal.room)
+        phone.lost_input |= phone.inbound or isinstance(signal, line.Refused)
         if phone.inbound:
-            phone.lost_input = True
             self._later(phone, self.rng.randrange(1_000, 30_000), lambda: self.hang_up(phone))
 
     def _later(self, phone: Phone, ms: int, what: Happening) -> None:

@@ -57,7 +57,8 @@ def check_rest(seen: Snapshot, network: Network, found: Matches) -> None:
         need(room in rooms, "a room that nobody needs", room)
     for call in seen.calls.values():
         legs = [leg.id for leg in call.legs if leg.in_room]
-        told = not any(network.phones[leg].untold for leg in legs)
+        phones = [network.phones[leg] for leg in legs]
+        told = not any(phone.untold or phone.lost_input for phone in phones)
         if call.state is CallState.TALKING and told:
             here = sorted(inside.get(call.room, []))
             need(len(here) == 2 and here == sorted(legs), "two are in the room", here, call)
