@@ -103,7 +103,7 @@ class Hotline:
         quiet = 0
         while quiet < 3:
             await asyncio.sleep(0.002)
-            busy = self.performer.busy or await self._due()
+            busy = self.performer.busy or self.calls.fetching or await self._due()
             quiet = 0 if busy else quiet + 1
 
     async def pass_time(self, seconds: float) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import msgspec
 
 from callcenter.calls import tables
-from callcenter.calls.moves import Ask
+from callcenter.calls.model import Outcome
+from callcenter.calls.moves import Ask, Steps
 from callcenter.cases import service as cases
 from callcenter.clock import Given
 from callcenter.db import Connection
@@ -30,6 +31,17 @@ class Stores(msgspec.Struct, frozen=True):
     topics: Mapping[str, Topic]
     call_key: bytes
     timezone: str
+
+
+def run(steps: Steps, stores: Stores) -> Outcome:
+    """Answer what the step asks, until it has decided."""
+    try:
+        ask = next(steps)
+        while True:
+            ask = steps.send(answer(stores, ask))
+    except StopIteration as decided:
+        outcome: Outcome = decided.value
+        return outcome
 
 
 def answer(stores: Stores, ask: Ask) -> needs.Answer:

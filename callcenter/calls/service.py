@@ -21,7 +21,6 @@ from callcenter.calls.answers import Stores
 from callcenter.calls.model import (
     FactDraft,
     Offered,
-    Outcome,
     TimerDue,
     TimerKind,
     Timing,
@@ -127,6 +126,7 @@ class Calls:
         self._sealer = sealer
         self._process = process
         self._touches: dict[str, int] = {}
+        self._fetches: dict[str, asyncio.Task[None]] = {}
         self._perform = perform
         self._performed: list[str] = []
         self._next_timer = 0
@@ -224,7 +224,7 @@ class Calls:
     def _drive(self, connection: Connection, given: Given, steps: Steps, wrapped: bytes) -> Done:
         """Answer what the step asks until it is decided, and save what it decided."""
         stores = Stores(connection, self.keys, given, self.topics, wrapped, self.timezone)
-        outcome = _run(steps, stores)
+        outcome = answers.run(steps, stores)
         if outcome.refused is not None:
             return Done(refused=outcome.refused)
         key = self.keys.open(wrapped, tables.owner(outcome.call.id))
@@ -342,6 +342,13 @@ class Calls:
 
     async def run_timers(self) -> None:
         """Handle timers as they come due, until cancelled; first hear what the lines tell."""
+        try:
+            await self._run_timers()
+        finally:
+            for fetch in self._fetches.values():
+                fetch.cancel()
+
+    async def _run_timers(self) -> None:
         patience = self.clock.now() + RESUME_S * 1000
         while self._away and self.clock.now() < patience:
             self._timer_set.clear()
@@ -488,25 +495,42 @@ class Calls:
         return self.follow(connection, given, outcome.facts, outcome.timers, call=outcome.call.id)
 
     async def _fetch_recording(self, timer: timers.Timer) -> None:
-        """Bring a recording home; asked again later when its line is away."""
+        """Begin to bring a recording home, and set its timer to ask again, should it not come.
+
+        No timer waits for it: a line may take its time.
+        """
         line_name = await self._database.read(partial(cases.unfetched, name=timer.ref))
-        again = False
-        if line_name is not None and self.fetch is not None:
-            try:
-                await self.fetch(line_name, timer.ref)
-            except LookupError:
-                log.warning("recording %s is not at its line any more", timer.ref)
-            except (ConnectionError, OSError):
-                again = True
-        due_at = self.clock.now() + FETCH_AGAIN_S * 1000
+        wanted = line_name is not None and self.fetch is not None
 
-        def decide(connection: Connection, given: Given) -> Done:
-            if not timers.take(connection, timer) or not again:
+        def lease(connection: Connection, given: Given) -> Done:
+            if not timers.take(connection, timer) or not wanted:
                 return Done()
-            timing = Timing(TimerKind.RECORDING, timer.ref, due_at)
-            return self.follow(connection, given, (), [timing])
+            again = Timing(TimerKind.RECORDING, timer.ref, given.now + FETCH_AGAIN_S * 1000)
+            return self.follow(connection, given, (), [again])
 
-        await self.commit(decide)
+        await self.commit(lease)
+        if line_name is not None and timer.ref not in self._fetches:
+            task = asyncio.create_task(self._bring(line_name, timer.ref))
+            self._fetches[timer.ref] = task
+            task.add_done_callback(lambda _task: self._fetches.pop(timer.ref, None))
+
+    async def _bring(self, line_name: str, name: str) -> None:
+        if self.fetch is None:
+            return
+        try:
+            await self.fetch(line_name, name)
+        except LookupError:
+            log.warning("recording %s is not at its line any more", name)
+        except Exception as error:
+            log.warning("recording %s does not come yet: %s", name, error)
+            return
+        came = Timing(TimerKind.RECORDING, name, None)
+        await self.commit(lambda connection, given: self.follow(connection, given, (), [came]))
+
+    @property
+    def fetching(self) -> bool:
+        """Whether a recording is on its way."""
+        return bool(self._fetches)
 
     async def drop_recording(self, line_name: str, name: str) -> None:
         """We hold the recording ourselves: its line may delete it."""
@@ -568,14 +592,3 @@ class Calls:
         if again:
             done.sends.append(Send(line_name, (), again))
         return done
-
-
-def _run(steps: Steps, stores: Stores) -> Outcome:
-    """Answer what the step asks, until it has decided."""
-    try:
-        ask = next(steps)
-        while True:
-            ask = steps.send(answers.answer(stores, ask))
-    except StopIteration as decided:
-        outcome: Outcome = decided.value
-        return outcome

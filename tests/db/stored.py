@@ -45,6 +45,7 @@ from tests.rules.center import TIMEZONE
 from tests.rules.invariants import Snapshot, check, need
 from tests.rules.network import Network, Schedule
 from tests.rules.rest import matches
+from tests.waiting import until
 
 _Row = TypeVar("_Row", Leg, Entry, Offer)
 _Word = TypeVar("_Word", Visit, line.Turn)
@@ -198,6 +199,7 @@ class Stored:
         await asyncio.wait((loop, asleep), return_when=asyncio.FIRST_COMPLETED)
         if loop.done():
             loop.result()
+        await until(lambda: not self.calls.fetching)
         loop.cancel()
         await asyncio.gather(loop, return_exceptions=True)
         self.trace.append((self.schedule.now, "timers", ""))
