@@ -108,6 +108,33 @@ _decode_row = msgspec.json.Decoder(_Row).decode
 _decode_fact = msgspec.json.Decoder(Fact).decode
 
 
+# Made once: to make a statement anew costs several times what it takes to run.
+_INSERT = insert(fact)
+_NEWEST_ID = select(func.max(fact.c.id))
+_DRAW_IDS = text("SELECT nextval('fact_id_seq') FROM generate_series(1, :count)")
+_LAST_SEALED = select(fact_head.c.seq)
+_SEALED = (
+    select(fact.c.seq, fact.c.text)
+    .where(fact.c.seq > bindparam("after"))
+    .order_by(fact.c.seq)
+    .limit(bindparam("most"))
+)
+_UNSEALED = (
+    select(fact.c.id, fact.c.mac, fact.c.text)
+    .where(fact.c.seq.is_(None))
+    .order_by(fact.c.id)
+    .limit(bindparam("most"))
+)
+_IS_WORK_LEFT = select(fact.c.id).where(fact.c.seq.is_(None)).limit(1)
+_SET_SEAL = (
+    update(fact)
+    .where(fact.c.id == bindparam("row"))
+    .values(seq=bindparam("seq"), hash=bindparam("hash"))
+)
+_HEAD = for_update(select(fact_head.c.seq, fact_head.c.hash))
+_SET_HEAD = update(fact_head)
+
+
 # --- In the transaction -----------------------------------------------------------------------
 
 
@@ -127,7 +154,7 @@ def append(connection: Connection, keys: Keys, facts: Iterable[Fact]) -> None:
         columns = {name: getattr(one, name) for name in _INDEXED}
         body = _encode(_Row(id=row_id, data=one.data, **columns))
         rows.append(columns | {"id": row_id, "text": body.decode(), "mac": _mac(keys.audit, body)})
-    connection.execute(insert(fact), rows)
+    connection.execute(_INSERT, rows)
 
 
 def sealed(connection: Connection, after: int, limit: int = BATCH) -> list[SealedFact]:
@@ -136,9 +163,7 @@ def sealed(connection: Connection, after: int, limit: int = BATCH) -> list[Seale
 
 
 def _sealed_rows(connection: Connection, after: int, limit: int = BATCH) -> list[_SealedRow]:
-    rows = connection.execute(
-        select(fact.c.seq, fact.c.text).where(fact.c.seq > after).order_by(fact.c.seq).limit(limit)
-    )
+    rows = connection.execute(_SEALED, {"after": after, "most": limit})
     return [(seq, body) for seq, body in rows]
 
 
@@ -156,16 +181,15 @@ def _readable(rows: Iterable[_SealedRow]) -> list[SealedFact]:
 
 def last_sealed(connection: Connection) -> int:
     """The newest ``seq``, 0 when nothing is sealed yet."""
-    return connection.execute(select(fact_head.c.seq)).scalar_one_or_none() or 0
+    return connection.execute(_LAST_SEALED).scalar_one_or_none() or 0
 
 
 def _new_ids(connection: Connection, count: int) -> list[int]:
     """Row ids, drawn before the insert because the mac covers them; later ones are greater."""
     if connection.dialect.name == "sqlite":  # we are the only writer
-        last = connection.execute(select(func.max(fact.c.id))).scalar_one() or 0
+        last = connection.execute(_NEWEST_ID).scalar_one() or 0
         return list(range(last + 1, last + 1 + count))
-    drawn = text("SELECT nextval('fact_id_seq') FROM generate_series(1, :count)")
-    return list(connection.execute(drawn, {"count": count}).scalars())
+    return list(connection.execute(_DRAW_IDS, {"count": count}).scalars())
 
 
 def _refuse_text(one: Fact) -> None:
@@ -275,12 +299,7 @@ class _Batch(NamedTuple):
 def _seal(connection: Connection, key: bytes) -> _Batch:
     """Number and chain committed Facts that are not yet, at most :data:`BATCH`."""
     before, last = _lock_head(connection, key)
-    rows = connection.execute(
-        select(fact.c.id, fact.c.mac, fact.c.text)
-        .where(fact.c.seq.is_(None))
-        .order_by(fact.c.id)
-        .limit(BATCH)
-    ).all()
+    rows = connection.execute(_UNSEALED, {"most": BATCH}).all()
     if not rows:
         return _Batch(before, [])
     seals, texts, seq = [], [], before
@@ -289,13 +308,8 @@ def _seal(connection: Connection, key: bytes) -> _Batch:
         last = _link(key, last, seq, mac)
         seals.append({"row": row_id, "seq": seq, "hash": last})
         texts.append((seq, body))
-    connection.execute(
-        update(fact)
-        .where(fact.c.id == bindparam("row"))
-        .values(seq=bindparam("seq"), hash=bindparam("hash")),
-        seals,
-    )
-    connection.execute(update(fact_head).values(seq=seq, hash=last, mac=_head_mac(key, seq, last)))
+    connection.execute(_SET_SEAL, seals)
+    connection.execute(_SET_HEAD, {"seq": seq, "hash": last, "mac": _head_mac(key, seq, last)})
     if connection.dialect.name == "postgresql":
         connection.execute(
             text("SELECT pg_notify(:channel, :last)"), {"channel": CHANNEL, "last": str(seq)}
@@ -305,11 +319,10 @@ def _seal(connection: Connection, key: bytes) -> _Batch:
 
 def _lock_head(connection: Connection, key: bytes) -> tuple[int, bytes]:
     """The end of the chain (seq, hash), locked: whoever holds it is the one sealer."""
-    statement = for_update(select(fact_head.c.seq, fact_head.c.hash))
-    head = connection.execute(statement).first()
+    head = connection.execute(_HEAD).first()
     if head is None:
         exclusive(connection, "fact_head")
-        head = connection.execute(statement).first()
+        head = connection.execute(_HEAD).first()
     if head is None:
         row = {"id": 1, "seq": 0, "hash": _ANCHOR, "mac": _head_mac(key, 0, _ANCHOR)}
         connection.execute(insert(fact_head), row)
@@ -469,5 +482,4 @@ async def _end(task: asyncio.Task[None]) -> None:
 
 
 def _is_work_left(connection: Connection) -> bool:
-    left = select(fact.c.id).where(fact.c.seq.is_(None)).limit(1)
-    return connection.execute(left).first() is not None
+    return connection.execute(_IS_WORK_LEFT).first() is not None

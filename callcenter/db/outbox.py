@@ -28,6 +28,11 @@ class Pending(msgspec.Struct, frozen=True):
     created_at: int
 
 
+# Made once: to make a statement anew costs several times what it takes to run.
+_PUT = insert(command)
+_DONE = delete(command).where(command.c.id == bindparam("key"))
+
+
 def put(
     connection: Connection,
     *,
@@ -41,15 +46,16 @@ def put(
 ) -> None:
     """Keep a Command until it is :func:`done`."""
     connection.execute(
-        insert(command).values(
-            id=id,
-            line=line,
-            leg=leg,
-            once=once,
-            body=body,
-            claimed_by=claimed_by,
-            created_at=at,
-        )
+        _PUT,
+        {
+            "id": id,
+            "line": line,
+            "leg": leg,
+            "once": once,
+            "body": body,
+            "claimed_by": claimed_by,
+            "created_at": at,
+        },
     )
 
 
@@ -57,7 +63,7 @@ def done(connection: Connection, ids: Iterable[str]) -> None:
     """Remove what has been performed; an unknown id is ignored."""
     rows = [{"key": key} for key in ids]
     if rows:
-        connection.execute(delete(command).where(command.c.id == bindparam("key")), rows)
+        connection.execute(_DONE, rows)
 
 
 def unclaimed_or_orphaned(
