@@ -68,9 +68,9 @@ _Row = TypeVar("_Row", Leg, Entry, Offer, Agent)
 
 
 def agent_moved(before: Agent, after: Agent) -> tuple[list[FactDraft], list[Timing]]:
-    """The Facts and timers that follow from an agent's change of state."""
+    """The Facts and timers that follow from an agent's change of state, or of what is booked."""
     facts, timers = [], []
-    if before.state is not after.state:
+    if _shown(before) != _shown(after):
         facts.append(
             FactDraft(
                 QueueFact.AGENT_STATE,
@@ -82,6 +82,7 @@ def agent_moved(before: Agent, after: Agent) -> tuple[list[FactDraft], list[Timi
                 },
             )
         )
+    if before.state is not after.state:
         if after.state is AgentState.READY:
             timers.append(Timing(TimerKind.MATCH, after.id, after.since))
         if after.state is AgentState.WRAP_UP:
@@ -90,6 +91,10 @@ def agent_moved(before: Agent, after: Agent) -> tuple[list[FactDraft], list[Timi
         elif before.state is AgentState.WRAP_UP:
             timers.append(Timing(TimerKind.WRAP_UP, after.id, None))
     return facts, timers
+
+
+def _shown(agent: Agent) -> tuple[AgentState, str | None, bool]:
+    return agent.state, agent.reason, agent.pause_after
 
 
 def leg_of(call: Call, leg_id: str) -> Leg | None:

@@ -75,7 +75,15 @@ function Found({ found, topics }: { found: CaseView; topics: Topic[] }) {
                 {found.recordings.map((recording) => (
                   <li key={recording.name}>
                     <time>{dayAndTime(recording.at)}</time>
-                    <span>{t.recording(duration(recording.seconds * 1000))}</span>
+                    <div>
+                      <span>{t.recording(duration(recording.seconds * 1000))}</span>
+                      {/* biome-ignore lint/a11y/useMediaCaption: a message that somebody spoke has no captions */}
+                      <audio
+                        controls
+                        preload="none"
+                        src={`/api/cases/${found.number}/recordings/${encodeURIComponent(recording.name)}`}
+                      />
+                    </div>
                   </li>
                 ))}
               </ul>
