@@ -48,8 +48,6 @@ from tests.rules.network import Network, Schedule
 from tests.rules.rest import matches
 
 TIMEZONE = "Asia/Jakarta"
-#: How often a store fails at what a flow needs.
-STORE_FAILS = 0.02
 #: How often a decision is made again from the same inputs.
 AGAIN = 0.05
 
@@ -99,6 +97,8 @@ class InMemory:
         self.trace: list[tuple[int, object, str]] = []
         self.down = False
         self.limit_ms: int | None = None
+        self.store_fails = 0.02  #: how often a store fails at what a flow needs
+        self.late_timers = 0.2  #: how often a timer is looked at late
         self.steps = 0
         self._ids = 0
 
@@ -165,7 +165,7 @@ class InMemory:
 
     def _set(self, key: tuple[str, str], due_at: int) -> None:
         """A timer is looked at when it is due, or later."""
-        late = self.rng.randrange(0, 3_000) if self.rng.random() < 0.2 else 0
+        late = self.rng.randrange(0, 3_000) if self.rng.random() < self.late_timers else 0
         self.schedule.at(due_at + late, lambda: self.timer(key, due_at))
 
     # --- one step -----------------------------------------------------------------------------
@@ -252,7 +252,7 @@ class InMemory:
 
     def _answer(self, ask: Ask) -> needs.Answer:
         need_, call = ask.need, ask.call
-        if self.rng.random() < STORE_FAILS:
+        if self.rng.random() < self.store_fails:
             return needs.NeedFailed("store")
         match need_:
             case needs.OpenCase():
