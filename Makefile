@@ -46,7 +46,7 @@ asterisk: $(VENV) $(PAGES) ## The application wired to a real Asterisk here: SIP
 
 # --- To work on it -------------------------------------------------------------------------------
 
-.PHONY: test check fmt soak bench screenshots
+.PHONY: test check fmt soak bench screenshots docs
 test: $(VENV) $(PAGES) ## Every test (REQUIRE_ALL=1: none may be skipped; ARGS=… goes to pytest)
 	@scripts/debian-packages || [ "$${REQUIRE_ALL:-0}" = 0 ]
 	$(BIN)/python -m pytest $(ARGS)
@@ -75,6 +75,9 @@ bench: $(VENV) $(PAGES) ## Measure this machine and print the figures
 screenshots: $(VENV) $(PAGES) ## Pictures of all pages into docs/screenshots/
 	@$(call need,chromium,$(DEBIAN))
 	@$(BIN)/python scripts/screenshots.py
+
+docs: $(VENV) ## Write anew what the documents take from the code
+	@$(BIN)/python -m scripts.fill_docs
 
 # --- What is made --------------------------------------------------------------------------------
 

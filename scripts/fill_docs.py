@@ -1,6 +1,6 @@
 """Write into the documents what the code says: life cycles, settings, limits, lines, commands.
 
-    .venv/bin/python -m scripts.fill_docs
+    make docs
 
 Each ``<!-- from the code: NAME -->`` in README.md and docs/ is followed by what ``BLOCKS[NAME]``
 gives, up to ``<!-- end -->``; each ``<!-- NAME -->`` of a limit by its number (times in seconds).

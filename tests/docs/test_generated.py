@@ -12,7 +12,7 @@ from callcenter.calls.model import CallState
 from scripts import fill_docs
 from tests.docs.pages import named
 
-AGAIN = "run: .venv/bin/python -m scripts.fill_docs"
+AGAIN = "run `make docs`"
 #: Played by random histories, and so compared by itself.
 PLAYED = "life-of-a-call"
 HISTORIES = 200
