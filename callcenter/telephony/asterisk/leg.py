@@ -15,7 +15,8 @@ from typing import Protocol
 
 import structlog
 
-from callcenter.line import Cause, Refused, Signal, Turn
+from callcenter.db import DatabaseAway
+from callcenter.line import Cause, LegGone, Refused, RoomEntered, Signal, Turn
 from callcenter.line import Recording as RecordingWait
 from callcenter.telephony.asterisk.ari import AriAway, AriRefused, Requests, segment
 from callcenter.telephony.asterisk.events import Event, Key, LiveRecording
@@ -39,6 +40,9 @@ from callcenter.telephony.asterisk.turns import (
 
 log = structlog.get_logger(__name__)
 
+#: Where the dialplan apologises, in the context that callers came from.
+NET = "away"
+AGAIN_S = 1.0  #: between tries to have a Signal committed while the database is away
 STUCK_S = 10.0  #: a Signal that takes this long: nobody looks after the caller any more
 STASIS_LIMIT_S = 2.0
 #: Playbacks of an earlier life of a Turn are looked for under this many ids.
@@ -195,16 +199,37 @@ class Leg:
         """Report ``signal`` after those before it; ``then`` when it is committed."""
 
         async def report() -> None:
-            try:
-                await self._house.emit(signal)
-            except Exception:
-                # The caller is in nobody's hands: let the guard run out, the net will say so.
-                self.failed = True
-                raise
+            while True:
+                try:
+                    await self._house.emit(signal)
+                    break
+                except DatabaseAway:
+                    if self._is_left_alone_by(signal):
+                        self.failed = True
+                        await self._to_the_net()
+                        raise
+                    await asyncio.sleep(AGAIN_S)  # nobody waits for the answer, so it can wait
+                except Exception:
+                    # The caller is in nobody's hands: let the guard run out, the net will say so.
+                    self.failed = True
+                    raise
             if then is not None:
                 then()
 
         self._tells.put(report)
+
+    def _is_left_alone_by(self, signal: Signal) -> bool:
+        """Whether a citizen hears nothing more until ``signal`` is answered."""
+        if self.gone or self.away or not self.inbound or self.player.place.talking:
+            return False
+        return not isinstance(signal, RoomEntered | LegGone)
+
+    async def _to_the_net(self) -> None:
+        """Have the dialplan apologise at once; it gives the caller back."""
+        try:
+            await self._house.ari.post(f"{self._path}/continue", extension=NET)
+        except (AriRefused, AriAway) as error:
+            log.warning("not_given_back", leg=self.id, why=str(error))  # the guard will do it
 
     async def in_stasis(self) -> None:
         """Wait until a created channel is under our control: before that, dialling it is refused

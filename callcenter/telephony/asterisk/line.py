@@ -14,6 +14,7 @@ from collections.abc import Coroutine
 import msgspec
 import structlog
 
+from callcenter.db import DatabaseAway
 from callcenter.line import (
     CallArrived,
     Capabilities,
@@ -44,7 +45,7 @@ from callcenter.telephony.asterisk.ari import Access, Ari, AriAway, AriRefused, 
 from callcenter.telephony.asterisk.causes import cause_of
 from callcenter.telephony.asterisk.devices import LOOK_EVERY_S, Devices
 from callcenter.telephony.asterisk.events import Channel, Event, StoredRecording, key_of
-from callcenter.telephony.asterisk.leg import GONE_STATUS, Leg, wav_seconds
+from callcenter.telephony.asterisk.leg import AGAIN_S, GONE_STATUS, Leg, wav_seconds
 from callcenter.telephony.asterisk.resync import Found, Survey, messages_of, survey
 from callcenter.telephony.asterisk.turns import Media
 from callcenter.telephony.asterisk.words import called_number, caller_number
@@ -493,7 +494,16 @@ class AsteriskLine:
                 self.devices.all_down()
 
     def _device_changed(self, agent: str, up: bool) -> None:
-        self._spawn(self.emit(DeviceChanged(agent, up)))
+        self._spawn(self._tell_device(agent, up))
+
+    async def _tell_device(self, agent: str, up: bool) -> None:
+        """Until it is committed, or has changed again."""
+        while self.devices.up(agent) == up:
+            try:
+                await self.emit(DeviceChanged(agent, up))
+                return
+            except DatabaseAway:
+                await asyncio.sleep(AGAIN_S)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(_logged(work))
