@@ -12,10 +12,14 @@ from typing import TypeVar
 import msgspec
 
 from callcenter.telephony.asterisk.events import Bridge, Channel, Endpoint, StoredRecording
+from tests.capabilities import require
 from tests.e2e.asterisk import Asterisk
 from tests.e2e.phones import until
 
 T = TypeVar("T")
+
+#: From the middle of what the dialplan says: so much is heard whole or not at all.
+_EXCERPT = slice(8_000, 16_000)
 
 
 class Exchange:
@@ -23,6 +27,11 @@ class Exchange:
 
     def __init__(self, asterisk: Asterisk) -> None:
         self.asterisk = asterisk
+
+    def prompt(self, name: str) -> bytes:
+        """A second of what the dialplan says by itself (apology, message, thanks), A-law."""
+        folder = require("asterisk") / "usr" / "share" / "callcenter" / "net"
+        return (folder / f"{name}.alaw").read_bytes()[_EXCERPT]
 
     def channels(self) -> list[Channel]:
         return self._get("/channels", list[Channel])

@@ -9,45 +9,20 @@ import pytest
 
 from tests.e2e.application import Application
 from tests.e2e.conftest import Make
-from tests.e2e.desks import Desk, desks, sign_in
+from tests.e2e.desks import (
+    DISMISSAL,
+    GAP_S,
+    SECURITY,
+    Desk,
+    Talk,
+    begin_talks,
+    desks,
+    sign_in,
+    wait_hears_anything,
+    waiting_calls,
+)
 from tests.e2e.exchange import Exchange
 from tests.e2e.phones import Phone, Phones, until
-
-#: The longest silence in a talk that nobody would call an interruption.
-GAP_S = 0.2
-#: Keys from the first prompt to the queue of a topic.
-WAGES, DISMISSAL, SECURITY = "111", "112", "113"
-
-
-@dataclass
-class Talk:
-    caller: Phone
-    desk: Desk
-    hertz: float
-
-    @property
-    def agent(self) -> Phone:
-        return self.desk.phone.calls[-1]
-
-    def wait_both_hear(self, since: float) -> None:
-        self.caller.wait_hears(self.desk.hertz, 0.5, since)
-        self.agent.wait_hears(self.hertz, 0.5, since)
-
-
-def begin_talks(application: Application, phones: Phones, made: list[Desk]) -> list[Talk]:
-    """A caller for each agent, and everybody speaks."""
-    talks = []
-    for n, desk in enumerate(made):
-        hertz = 400.0 + 20 * n
-        (caller,) = phones.call(f"+6281100000{n}", tone=hertz)
-        caller.press(WAGES)
-        desk.console.ready()
-        desk.console.wait_state("talking")
-        caller.speak()
-        talks.append(Talk(caller, desk, hertz))
-    for talk in talks:
-        talk.wait_both_hear(time.time())
-    return talks
 
 
 @dataclass
@@ -225,21 +200,6 @@ def flows_go_on(scene: Scene, back: float, stages: list[str]) -> None:
         lambda: len(scene.application.facts("status_read")) == asked,
         f"{asked} have heard the status",
     )
-
-
-def wait_hears_anything(caller: Phone, since: float) -> None:
-    assert not caller.gone
-    until(lambda: caller.heard(since).loudness() > 0.001, f"{caller.number} hears something")
-
-
-def waiting_calls(application: Application, topic: str) -> list[str]:
-    """The calls that wait for ``topic``, in order."""
-    rows = application.rows(
-        "SELECT call FROM entry WHERE topic = :topic AND state IN ('waiting', 'offered') "
-        "ORDER BY rank, id",
-        topic=topic,
-    )
-    return [row.call for row in rows]
 
 
 def is_ringing(desk: Desk) -> bool:

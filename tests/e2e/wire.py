@@ -158,6 +158,10 @@ class Sound:
         pairs = itertools.pairwise(times)
         return [(a, b - a) for a, b in pairs if b - a > longer_s]
 
+    def contains(self, alaw: bytes) -> bool:
+        """Whether these very bytes were in it, without a packet missing."""
+        return alaw in b"".join(packet.payload for packet in self.voice)
+
     def samples(self) -> list[int]:
         """16-bit samples."""
         return [_LINEAR[byte] for packet in self.voice for byte in packet.payload]
