@@ -15,13 +15,14 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     insert,
     select,
     update,
 )
 
 from callcenter.calls.model import Call, CallState, Leg, LegState, Outcome
-from callcenter.db import Connection, for_update, metadata, upsert
+from callcenter.db import Connection, by_key, metadata, upsert
 from callcenter.db.keys import DataKey, Keys
 from callcenter.db.schema import column_names
 from callcenter.ivr.flowset import FlowSet
@@ -91,6 +92,24 @@ flow_version = Table(
 )
 
 
+# Made once: to make a statement anew costs several times what it takes to run.
+_CALL_OF_LEG = select(leg.c.call).where(leg.c.id == bindparam("of"))
+_LEGS = select(leg).where(leg.c.call == bindparam("of")).order_by(leg.c.started_at)
+_SET_CALL = update(call).where(call.c.id == bindparam("of"))
+_INSERT_CALL = insert(call)
+_NEWEST_TURN = (
+    select(leg.c.turn, leg.c.call, leg.c.line, call.c.key)
+    .join(call, call.c.id == leg.c.call)
+    .where(leg.c.id == bindparam("of"), leg.c.state != LegState.GONE.value)
+)
+_LATEST_TALKS = (
+    select(call.c.answered_at, call.c.ended_at)
+    .where(call.c.answered_at.is_not(None), call.c.ended_at.is_not(None))
+    .order_by(call.c.started_at.desc())
+    .limit(bindparam("most"))
+)
+
+
 # --- rows to records, and back ------------------------------------------------------------------
 
 
@@ -109,9 +128,7 @@ def owner(call_id: str) -> str:
 
 def call_of_leg(connection: Connection, leg_id: str) -> str | None:
     """The id of the call that the leg belongs to."""
-    found: str | None = connection.execute(
-        select(leg.c.call).where(leg.c.id == leg_id)
-    ).scalar_one_or_none()
+    found: str | None = connection.execute(_CALL_OF_LEG, {"of": leg_id}).scalar_one_or_none()
     return found
 
 
@@ -126,11 +143,10 @@ def peek(connection: Connection, keys: Keys, call_id: str) -> Stored | None:
 
 
 def _load(connection: Connection, keys: Keys, call_id: str, *, lock: bool) -> Stored | None:
-    wanted = select(call).where(call.c.id == call_id)
-    row = connection.execute(for_update(wanted) if lock else wanted).first()
+    row = connection.execute(by_key(call, lock=lock), {"key": call_id}).first()
     if row is None:
         return None
-    legs = connection.execute(select(leg).where(leg.c.call == call_id).order_by(leg.c.started_at))
+    legs = connection.execute(_LEGS, {"of": call_id})
     visit = None
     if row.visit is not None:
         sealed = keys.open(row.key, owner(call_id)).decrypt(row.visit, "call.visit")
@@ -168,15 +184,16 @@ def insert_call(
 ) -> None:
     """A row for a call that has just arrived; :func:`save` writes the rest of it."""
     connection.execute(
-        insert(call).values(
-            id=call_id,
-            line=line,
-            state=CallState.IVR.value,
-            started_at=now,
-            key=key,
-            number=number,
-            number_hash=number_hash,
-        )
+        _INSERT_CALL,
+        {
+            "id": call_id,
+            "line": line,
+            "state": CallState.IVR.value,
+            "started_at": now,
+            "key": key,
+            "number": number,
+            "number_hash": number_hash,
+        },
     )
 
 
@@ -184,22 +201,22 @@ def save(connection: Connection, key: DataKey, outcome: Outcome) -> None:
     """Write what a step changed: the call, and the rows that it names."""
     now = outcome.call
     connection.execute(
-        update(call)
-        .where(call.c.id == now.id)
-        .values(
-            state=now.state.value,
-            topic=now.topic,
-            language=now.language,
-            case=now.case,
-            entry=now.entry.id if now.entry else None,
-            offer=now.offer.id if now.offer else None,
-            agent=now.agent.id if now.agent else None,
-            answered_at=now.answered_at,
-            ended_at=now.ended_at,
-            stage=now.stage,
-            cause=now.cause,
-            visit=None if now.visit is None else key.encrypt(now.visit.encode(), "call.visit"),
-        )
+        _SET_CALL,
+        {
+            "of": now.id,
+            "state": now.state.value,
+            "topic": now.topic,
+            "language": now.language,
+            "case": now.case,
+            "entry": now.entry.id if now.entry else None,
+            "offer": now.offer.id if now.offer else None,
+            "agent": now.agent.id if now.agent else None,
+            "answered_at": now.answered_at,
+            "ended_at": now.ended_at,
+            "stage": now.stage,
+            "cause": now.cause,
+            "visit": None if now.visit is None else key.encrypt(now.visit.encode(), "call.visit"),
+        },
     )
     turns = {turn.leg: key.encrypt(encode(turn), "leg.turn") for turn in outcome.turns}
     order = (Leg, Entry, Offer, Agent)
@@ -218,11 +235,7 @@ def save(connection: Connection, key: DataKey, outcome: Outcome) -> None:
 def newest_turn(connection: Connection, keys: Keys, leg_id: str) -> tuple[str, Turn] | None:
     """The line of the leg and what it should be doing there; None when it is gone or was told
     nothing yet."""
-    row = connection.execute(
-        select(leg.c.turn, leg.c.call, leg.c.line, call.c.key)
-        .join(call, call.c.id == leg.c.call)
-        .where(leg.c.id == leg_id, leg.c.state != LegState.GONE.value)
-    ).first()
+    row = connection.execute(_NEWEST_TURN, {"of": leg_id}).first()
     if row is None or row.turn is None:
         return None
     turn = decode_turn(keys.open(row.key, owner(row.call)).decrypt(row.turn, "leg.turn"))
@@ -245,13 +258,8 @@ def live_offers(connection: Connection, line: str) -> frozenset[str]:
 
 def latest_talks_ms(connection: Connection, most: int = 20) -> list[int]:
     """How long the latest talks lasted, newest call first."""
-    wanted = (
-        select(call.c.answered_at, call.c.ended_at)
-        .where(call.c.answered_at.is_not(None), call.c.ended_at.is_not(None))
-        .order_by(call.c.started_at.desc())
-        .limit(most)
-    )
-    return [ended - answered for answered, ended in connection.execute(wanted)]
+    rows = connection.execute(_LATEST_TALKS, {"most": most})
+    return [ended - answered for answered, ended in rows]
 
 
 def caller_number(keys: Keys, stored: Stored) -> str | None:
@@ -264,7 +272,7 @@ def caller_number(keys: Keys, stored: Stored) -> str | None:
 
 def set_outcome(connection: Connection, call_id: str, outcome: str) -> None:
     """What the call's agent says it came to."""
-    connection.execute(update(call).where(call.c.id == call_id).values(outcome=outcome))
+    connection.execute(_SET_CALL, {"of": call_id, "outcome": outcome})
 
 
 def keep_flows(connection: Connection, flows: FlowSet, now: int) -> None:

@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import Row, and_, func, insert, select, update
+from sqlalchemy import Row, and_, bindparam, func, insert, select, update
 
 from callcenter.cases import numbers, statuses, tables
 from callcenter.cases.facts import CaseFact
 from callcenter.cases.statuses import CallRole, CaseStatus
 from callcenter.clock import Given
-from callcenter.db import Connection, for_update
+from callcenter.db import Connection, by_key, for_update
 from callcenter.db.facts import Fact, append
 from callcenter.db.keys import Keys
 
@@ -25,6 +25,29 @@ PIN_WINDOW_S = 86_400
 NARRATIVE_CHARS = 20_000
 NAME_CHARS = 200
 PAGE_ROWS = 50
+
+# Made once: to make a statement anew costs several times what it takes to run.
+_NUMBER_TAKEN = select(tables.case.c.id).where(tables.case.c.number == bindparam("wanted"))
+_INSERT_CASE = insert(tables.case)
+_SET_CASE = update(tables.case).where(tables.case.c.id == bindparam("of"))
+_INSERT_LINK = insert(tables.call_case)
+_LINKED = tables.call_case.c.call == bindparam("of")
+_LINK = select(tables.call_case.c.role, tables.call_case.c.pin).where(
+    _LINKED, tables.call_case.c.case == bindparam("about")
+)
+_FORGET_PINS = update(tables.call_case).where(_LINKED)
+_DRAFTS = for_update(
+    select(tables.case)
+    .where(
+        tables.case.c.id.in_(
+            select(tables.call_case.c.case).where(
+                _LINKED, tables.call_case.c.role == CallRole.OPENED.value
+            )
+        ),
+        tables.case.c.status == CaseStatus.DRAFT.value,
+    )
+    .order_by(tables.case.c.id)
+)
 
 _TEXTS = {
     "narrative": NARRATIVE_CHARS,
@@ -100,31 +123,36 @@ def open_case(
     # Numbers are random, so that one does not tell how many there are or what the next one is.
     while True:
         number = numbers.make_number(year, given.digits(7))
-        taken = select(tables.case.c.id).where(tables.case.c.number == number)
-        if connection.execute(taken).first() is None:
+        if connection.execute(_NUMBER_TAKEN, {"wanted": number}).first() is None:
             break
     pin = given.digits(numbers.PIN_DIGITS)
     _, wrapped = keys.make(_owner(case))
     connection.execute(
-        insert(tables.case).values(
-            id=case,
-            number=number,
-            pin_hash=keys.pin_hash(case, pin),
-            status=CaseStatus.DRAFT.value,
-            topic=topic,
-            unit=unit,
-            language=language,
-            opened_at=given.now,
-            updated_at=given.now,
-            version=1,
-            key=wrapped,
-        )
+        _INSERT_CASE,
+        {
+            "id": case,
+            "number": number,
+            "pin_hash": keys.pin_hash(case, pin),
+            "status": CaseStatus.DRAFT.value,
+            "topic": topic,
+            "unit": unit,
+            "language": language,
+            "opened_at": given.now,
+            "updated_at": given.now,
+            "version": 1,
+            "key": wrapped,
+        },
     )
     sealed_pin = keys.open(call_key, f"call:{call}").encrypt(pin.encode(), "call_case.pin")
     connection.execute(
-        insert(tables.call_case).values(
-            call=call, case=case, role=CallRole.OPENED.value, at=given.now, pin=sealed_pin
-        )
+        _INSERT_LINK,
+        {
+            "call": call,
+            "case": case,
+            "role": CallRole.OPENED.value,
+            "at": given.now,
+            "pin": sealed_pin,
+        },
     )
     append(
         connection,
@@ -151,9 +179,7 @@ def find_case(
     A number that nobody has and a wrong PIN give the same answer after the same work. A case is
     locked after :data:`PIN_TRIES` wrong PINs in :data:`PIN_WINDOW_S`.
     """
-    row = connection.execute(
-        for_update(select(tables.case).where(tables.case.c.number == number))
-    ).first()
+    row = connection.execute(by_key(tables.case, "number", lock=True), {"key": number}).first()
     case = row.id if row is not None else f"none:{number}"
     since = given.now - PIN_WINDOW_S * 1000
     tries: int = connection.execute(
@@ -189,14 +215,9 @@ def link(
     connection: Connection, keys: Keys, now: int, *, call: str, case: str, role: CallRole
 ) -> None:
     """``call`` was about ``case``. A link that exists keeps its first role."""
-    known = select(tables.call_case.c.role).where(
-        tables.call_case.c.call == call, tables.call_case.c.case == case
-    )
-    if connection.execute(known).first() is not None:
+    if connection.execute(_LINK, {"of": call, "about": case}).first() is not None:
         return
-    connection.execute(
-        insert(tables.call_case).values(call=call, case=case, role=role.value, at=now)
-    )
+    connection.execute(_INSERT_LINK, {"call": call, "case": case, "role": role.value, "at": now})
     data: dict[str, str | int | bool] = {"role": role.value}
     append(connection, keys, [Fact(CaseFact.CALL_LINKED, now, call=call, case=case, data=data)])
 
@@ -224,9 +245,7 @@ def add_message(
     seconds: int,
 ) -> bool:
     """A spoken message belongs to ``case``, and makes a draft a complaint. False: no such case."""
-    row = connection.execute(
-        for_update(select(tables.case).where(tables.case.c.id == case))
-    ).first()
+    row = connection.execute(by_key(tables.case, lock=True), {"key": case}).first()
     if row is None:
         return False
     if recording is not None:
@@ -257,9 +276,7 @@ def save(
         StaleCase: ``form.version`` is not the current one.
         LookupError: no such case.
     """
-    row = connection.execute(
-        for_update(select(tables.case).where(tables.case.c.id == case))
-    ).first()
+    row = connection.execute(by_key(tables.case, lock=True), {"key": case}).first()
     if row is None:
         raise LookupError(case)
     changes = _checked(form, topics)
@@ -278,7 +295,7 @@ def save(
     values |= {"updated_at": now, "version": row.version + 1, "status": status.value}
     if row.custodian is None:
         values["custodian"] = agent
-    connection.execute(update(tables.case).where(tables.case.c.id == case).values(values))
+    connection.execute(_SET_CASE, values | {"of": case})
     append(
         connection,
         keys,
@@ -298,18 +315,10 @@ def save(
 def finish_call(connection: Connection, now: int, *, call: str, event: str | None) -> None:
     """The call is wrapped up: nobody needs to read its PINs any more, and ``event`` happens to the
     drafts that it opened."""
-    links = select(tables.call_case.c.case).where(
-        tables.call_case.c.call == call, tables.call_case.c.role == CallRole.OPENED.value
-    )
-    drafts = select(tables.case).where(
-        tables.case.c.id.in_(links), tables.case.c.status == CaseStatus.DRAFT.value
-    )
-    for row in connection.execute(for_update(drafts.order_by(tables.case.c.id))).all():
-        if event is not None:
+    if event is not None:
+        for row in connection.execute(_DRAFTS, {"of": call}).all():
             _move(connection, row, event, now)
-    connection.execute(
-        update(tables.call_case).where(tables.call_case.c.call == call).values(pin=None)
-    )
+    connection.execute(_FORGET_PINS, {"of": call, "pin": None})
 
 
 def load(
@@ -320,20 +329,16 @@ def load(
     Raises:
         LookupError: no such case.
     """
-    row = connection.execute(select(tables.case).where(tables.case.c.id == case)).first()
+    row = connection.execute(by_key(tables.case), {"key": case}).first()
     if row is None:
         raise LookupError(case)
     view = _view(row, keys)
     if call_key is None:
         return view
-    sealed = connection.execute(
-        select(tables.call_case.c.pin).where(
-            tables.call_case.c.call == call, tables.call_case.c.case == case
-        )
-    ).scalar_one_or_none()
-    if sealed is None:
+    linked = connection.execute(_LINK, {"of": call, "about": case}).first()
+    if linked is None or linked.pin is None:
         return view
-    pin = keys.open(call_key, f"call:{call}").decrypt(sealed, "call_case.pin")
+    pin = keys.open(call_key, f"call:{call}").decrypt(linked.pin, "call_case.pin")
     return msgspec.structs.replace(view, pin=pin.decode())
 
 
@@ -499,9 +504,13 @@ def _move(connection: Connection, row: Row[tuple[object, ...]], event: str, now:
     status = statuses.after(CaseStatus(row.status), event)
     if status is not None:
         connection.execute(
-            update(tables.case)
-            .where(tables.case.c.id == row.id)
-            .values(status=status.value, updated_at=now, version=row.version + 1)
+            _SET_CASE,
+            {
+                "of": row.id,
+                "status": status.value,
+                "updated_at": now,
+                "version": row.version + 1,
+            },
         )
 
 

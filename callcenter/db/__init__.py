@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, Row
 
-from callcenter.db.database import Database, DatabaseAway, exclusive, for_update, upsert
+from callcenter.db.database import Database, DatabaseAway, by_key, exclusive, for_update, upsert
 from callcenter.db.schema import metadata
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Database",
     "DatabaseAway",
     "Row",
+    "by_key",
     "exclusive",
     "for_update",
     "metadata",

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, and_, delete, func, insert, select
+from sqlalchemy import Row, bindparam, delete, func, insert, select
 
-from callcenter.db import Connection, exclusive, for_update, upsert
+from callcenter.db import Connection, by_key, exclusive, for_update, upsert
 from callcenter.db.schema import column_names
 from callcenter.line import Device, DeviceKind
 from callcenter.queue import tables
@@ -27,20 +27,75 @@ from callcenter.queue.matching import Free, Waiting
 #: The matcher looks at so many of the longest waiting, and of the longest idle, at a time.
 MATCHED_AT_ONCE = 200
 
+# Made once: to make a statement anew costs several times what it takes to run.
+_AGENTS = (
+    select(tables.agent)
+    .where(tables.agent.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(tables.agent.c.id)
+)
+_AGENTS_LOCKED = for_update(_AGENTS)
+_TOPICS = select(tables.agent_topic.c.topic).where(tables.agent_topic.c.agent == bindparam("of"))
+_STAFF = (
+    select(tables.agent.c.state, func.count())
+    .join(tables.agent_topic, tables.agent_topic.c.agent == tables.agent.c.id)
+    .where(
+        tables.agent_topic.c.topic == bindparam("about"),
+        tables.agent.c.state != AgentState.OFFLINE,
+    )
+    .group_by(tables.agent.c.state)
+)
+_OPEN = (
+    select(func.count())
+    .select_from(tables.entry)
+    .where(tables.entry.c.topic == bindparam("about"), tables.entry.c.state.in_(OPEN_ENTRIES))
+)
+_BEFORE = _OPEN.where(
+    tables.entry.c.id != bindparam("not"), tables.entry.c.rank <= bindparam("up_to")
+)
+_WAITING = (
+    select(tables.entry)
+    .where(tables.entry.c.state == EntryState.WAITING.value)
+    .order_by(tables.entry.c.rank, tables.entry.c.id)
+    .limit(MATCHED_AT_ONCE)
+)
+_IN_VAIN = select(tables.offer.c.entry, tables.offer.c.agent, tables.offer.c.ended_at).where(
+    tables.offer.c.entry.in_(bindparam("entries", expanding=True)),
+    tables.offer.c.ended_at > bindparam("since"),
+    tables.offer.c.state.in_([OfferState.DECLINED.value, OfferState.TIMED_OUT.value]),
+)
+_READY = (
+    select(tables.agent)
+    .where(tables.agent.c.state == AgentState.READY.value)
+    .order_by(tables.agent.c.ready_since, tables.agent.c.id)
+    .limit(MATCHED_AT_ONCE)
+)
+_TOPICS_OF_ALL = select(tables.agent_topic.c.agent, tables.agent_topic.c.topic).where(
+    tables.agent_topic.c.agent.in_(bindparam("ids", expanding=True))
+)
+_OFFERS = (
+    select(func.count())
+    .select_from(tables.offer)
+    .where(tables.offer.c.agent == bindparam("of"), tables.offer.c.created_at >= bindparam("since"))
+)
+_ANSWERED = _OFFERS.where(tables.offer.c.state == OfferState.ANSWERED)
+_MISSED = _OFFERS.where(
+    tables.offer.c.state == OfferState.TIMED_OUT, tables.offer.c.rang_at.is_not(None)
+)
+
 
 # --- agents -------------------------------------------------------------------------------------
 
 
 def load_agents(connection: Connection, ids: Collection[str], *, lock: bool) -> dict[str, Agent]:
     """The agents with these ids, by id; locked in the order of their ids if ``lock``."""
-    wanted = select(tables.agent).where(tables.agent.c.id.in_(ids)).order_by(tables.agent.c.id)
-    rows = connection.execute(for_update(wanted) if lock else wanted)
+    rows = connection.execute(_AGENTS_LOCKED if lock else _AGENTS, {"ids": list(ids)})
     return {row.id: _agent(row) for row in rows}
 
 
 def load_agent(connection: Connection, agent: str, *, lock: bool) -> Agent | None:
     """One agent, or None when there is no such agent."""
-    return load_agents(connection, [agent], lock=lock).get(agent)
+    row = connection.execute(by_key(tables.agent, lock=lock), {"key": agent}).first()
+    return None if row is None else _agent(row)
 
 
 def has_in_hand(connection: Connection, call: str) -> bool:
@@ -61,8 +116,7 @@ def save_agent(connection: Connection, agent: Agent) -> None:
 
 def topics_of(connection: Connection, agent: str) -> list[str]:
     """The codes of the topics that the agent knows, sorted."""
-    wanted = select(tables.agent_topic.c.topic).where(tables.agent_topic.c.agent == agent)
-    return sorted(connection.execute(wanted).scalars())
+    return sorted(connection.execute(_TOPICS, {"of": agent}).scalars())
 
 
 def set_topics(connection: Connection, agent: str, topics: Iterable[str]) -> None:
@@ -75,13 +129,8 @@ def set_topics(connection: Connection, agent: str, topics: Iterable[str]) -> Non
 
 def staff(connection: Connection, topic: str) -> tuple[int, int]:
     """How many who know ``topic`` are signed in, and how many of them are ready."""
-    knows = (
-        select(tables.agent.c.state, func.count())
-        .join(tables.agent_topic, tables.agent_topic.c.agent == tables.agent.c.id)
-        .where(tables.agent_topic.c.topic == topic, tables.agent.c.state != AgentState.OFFLINE)
-        .group_by(tables.agent.c.state)
-    )
-    by_state: dict[str, int] = {row[0]: row[1] for row in connection.execute(knows)}
+    rows = connection.execute(_STAFF, {"about": topic})
+    by_state: dict[str, int] = {row[0]: row[1] for row in rows}
     return sum(by_state.values()), by_state.get(AgentState.READY.value, 0)
 
 
@@ -89,14 +138,12 @@ def staff(connection: Connection, topic: str) -> tuple[int, int]:
 
 
 def load_entry(connection: Connection, entry: str, *, lock: bool) -> Entry | None:
-    wanted = select(tables.entry).where(tables.entry.c.id == entry)
-    row = connection.execute(for_update(wanted) if lock else wanted).first()
+    row = connection.execute(by_key(tables.entry, lock=lock), {"key": entry}).first()
     return None if row is None else _entry(row)
 
 
 def load_offer(connection: Connection, offer: str, *, lock: bool) -> Offer | None:
-    wanted = select(tables.offer).where(tables.offer.c.id == offer)
-    row = connection.execute(for_update(wanted) if lock else wanted).first()
+    row = connection.execute(by_key(tables.offer, lock=lock), {"key": offer}).first()
     return None if row is None else _offer(row)
 
 
@@ -130,41 +177,24 @@ def save_offer(connection: Connection, offer: Offer) -> None:
 
 def position(connection: Connection, entry: Entry) -> int:
     """The place of ``entry`` among those of its topic that wait or are being offered, from 1."""
-    before = and_(
-        tables.entry.c.topic == entry.topic,
-        tables.entry.c.id != entry.id,
-        tables.entry.c.rank <= entry.rank,
-        tables.entry.c.state.in_(OPEN_ENTRIES),
-    )
     count: int = connection.execute(
-        select(func.count()).select_from(tables.entry).where(before)
+        _BEFORE, {"about": entry.topic, "not": entry.id, "up_to": entry.rank}
     ).scalar_one()
     return count + 1
 
 
 def waiting_count(connection: Connection, topic: str) -> int:
     """How many wait for an agent who knows ``topic``."""
-    wanted = and_(tables.entry.c.topic == topic, tables.entry.c.state.in_(OPEN_ENTRIES))
-    count: int = connection.execute(
-        select(func.count()).select_from(tables.entry).where(wanted)
-    ).scalar_one()
+    count: int = connection.execute(_OPEN, {"about": topic}).scalar_one()
     return count
 
 
 def answered_and_missed(connection: Connection, agent: str, since: int) -> tuple[int, int]:
     """How many offers the agent answered and how many rang in vain since ``since``."""
-    mine = and_(tables.offer.c.agent == agent, tables.offer.c.created_at >= since)
-    answered = mine & (tables.offer.c.state == OfferState.ANSWERED)
-    missed = mine & (
-        (tables.offer.c.state == OfferState.TIMED_OUT) & tables.offer.c.rang_at.is_not(None)
-    )
-    counts = [
-        connection.execute(
-            select(func.count()).select_from(tables.offer).where(condition)
-        ).scalar_one()
-        for condition in (answered, missed)
-    ]
-    return counts[0], counts[1]
+    mine = {"of": agent, "since": since}
+    answered: int = connection.execute(_ANSWERED, mine).scalar_one()
+    missed: int = connection.execute(_MISSED, mine).scalar_one()
+    return answered, missed
 
 
 def one_matcher(connection: Connection) -> None:
@@ -177,22 +207,11 @@ def one_matcher(connection: Connection) -> None:
 
 def waiting(connection: Connection, now: int) -> list[Waiting]:
     """The first waiting entries, with the agents who are not to be asked again yet."""
-    rows = connection.execute(
-        select(tables.entry)
-        .where(tables.entry.c.state == EntryState.WAITING.value)
-        .order_by(tables.entry.c.rank, tables.entry.c.id)
-        .limit(MATCHED_AT_ONCE)
-    ).all()
+    rows = connection.execute(_WAITING).all()
     if not rows:
         return []
     since = now - SAME_AGENT_S * 1000
-    refused = connection.execute(
-        select(tables.offer.c.entry, tables.offer.c.agent, tables.offer.c.ended_at).where(
-            tables.offer.c.entry.in_([row.id for row in rows]),
-            tables.offer.c.ended_at > since,
-            tables.offer.c.state.in_([OfferState.DECLINED.value, OfferState.TIMED_OUT.value]),
-        )
-    )
+    refused = connection.execute(_IN_VAIN, {"entries": [row.id for row in rows], "since": since})
     not_before: dict[str, dict[str, int]] = {}
     for entry, agent, ended_at in refused:
         not_before.setdefault(entry, {})[agent] = ended_at + SAME_AGENT_S * 1000
@@ -201,20 +220,11 @@ def waiting(connection: Connection, now: int) -> list[Waiting]:
 
 def free(connection: Connection, lines: Collection[str]) -> list[Free]:
     """The ready agents who have waited longest, with their topics and the lines they answer on."""
-    rows = connection.execute(
-        select(tables.agent)
-        .where(tables.agent.c.state == AgentState.READY.value)
-        .order_by(tables.agent.c.ready_since, tables.agent.c.id)
-        .limit(MATCHED_AT_ONCE)
-    ).all()
+    rows = connection.execute(_READY).all()
     if not rows:
         return []
     topics: dict[str, set[str]] = {}
-    for agent, topic in connection.execute(
-        select(tables.agent_topic.c.agent, tables.agent_topic.c.topic).where(
-            tables.agent_topic.c.agent.in_([row.id for row in rows])
-        )
-    ):
+    for agent, topic in connection.execute(_TOPICS_OF_ALL, {"ids": [row.id for row in rows]}):
         topics.setdefault(agent, set()).add(topic)
     return [
         Free(
