@@ -33,7 +33,8 @@ help: ## This list
 run: $(VENV) $(PAGES) ## The application with simulated callers, on http://127.0.0.1:8000 (PORT=…)
 	@mkdir -p var
 	@PORT=$(PORT) $(BIN)/callcenter db upgrade
-	@SIMULATOR=1 PORT=$(PORT) exec $(BIN)/callcenter serve
+	@# Quiet, or the log of each request would push the passwords of the first start out of sight.
+	@SIMULATOR=1 PORT=$(PORT) LOG_LEVEL=$${LOG_LEVEL:-warning} exec $(BIN)/callcenter serve
 
 demo: $(VENV) $(PAGES) ## A believable day of simulated calls in var/, to look at afterwards (CALLS=200)
 	@mkdir -p var
