@@ -47,6 +47,9 @@ PRESS_ONE_MS = 8000
 _LOST = (Cause.LOST, Cause.RESTARTED, Cause.FAILED, Cause.UNREACHABLE)
 
 
+#: What a leg answers to its Turn.
+_Answers = line.DigitsEntered | line.Silence | line.PromptsEnded | line.RecordingMade
+
 Happened = line.Signal | Click | TimerDue
 Handler = Callable[[Life, Happened], Doing]
 
@@ -146,10 +149,7 @@ def _pass() -> Doing:
 
 
 def _input(life: Life, happened: Happened) -> Doing:
-    assert isinstance(
-        happened,
-        line.DigitsEntered | line.Silence | line.PromptsEnded | line.RecordingMade,
-    )
+    assert isinstance(happened, _Answers)
     if happened.rev != life.call.caller.rev:
         life.refused = "an old Turn"
         return
@@ -279,9 +279,9 @@ def _agent_answered(life: Life, happened: Happened) -> Doing:
 
 
 def _agent_input(life: Life, happened: Happened) -> Doing:
-    assert isinstance(happened, line.DigitsEntered | line.Silence | line.PromptsEnded)
+    assert isinstance(happened, _Answers)
     leg = _current_agent_leg(life, happened.leg)
-    if leg is None or happened.rev != leg.rev:
+    if leg is None or happened.rev != leg.rev or isinstance(happened, line.RecordingMade):
         life.refused = "an old Turn"
         return
     if isinstance(happened, line.DigitsEntered) and happened.digits == "1":
