@@ -13,6 +13,8 @@ from tests.docs.pages import PAGES, named, prose, read
 
 #: `calls/life.py:step`, `db/facts.py:Sealer.seal`
 NAME = re.compile(r"`([\w/]+\.py):([\w.]+)`")
+#: `tests/rules`, `scripts/lock --upgrade`
+PATH = re.compile(r"`((?:asterisk|callcenter|docs|ivr_flows|migrations|scripts|tests|ui)/[\w./-]*)")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -48,6 +50,7 @@ def _anchors(text: str) -> set[str]:
 def test_what_is_named_exists(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert not [f"{file}:{name}" for file, name in NAME.findall(text) if _missing(file, name)]
+    assert not [path for path in PATH.findall(text) if not (ROOT / path).exists()]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
