@@ -61,7 +61,7 @@ class House(Protocol):
 
     async def media(self, turn: Turn) -> Media: ...
 
-    async def open_room(self, room: str) -> None: ...
+    async def open_room(self, room: str, *, anew: bool = False) -> None: ...
 
     async def emit(self, signal: Signal) -> None: ...
 
@@ -323,6 +323,7 @@ class Leg:
         """Be in the bridge of ``place``. Adding twice would interrupt the talk: compare first."""
         target = self._house.music if place == MUSIC else place.room
         if target != self.bridge:
+            # Added to another bridge, a channel is moved: it need not leave first.
             if target is None:
                 await self._leave_bridge()
             else:
@@ -347,15 +348,19 @@ class Leg:
 
     async def _enter(self, bridge: str, *, room: bool) -> None:
         path = f"/bridges/{segment(bridge)}/addChannel"
-        if room:
-            await self._house.open_room(bridge)
+        if not room:
+            # The role brings the music, for each channel in its own codec. Music of the bridge
+            # itself would be one more channel, which leaves when it is alone.
+            await self._house.ari.post(path, channel=self.id, role="holding_participant")
+            return
+        await self._house.open_room(bridge)
         try:
             await self._house.ari.post(path, channel=self.id)
         except AriRefused as error:
             if error.status != GONE_STATUS:
                 raise
-            # The bridge (or the channel: then this fails again) was removed meanwhile.
-            await self._house.open_room(bridge)
+            # The room (or the channel: then this fails again) was removed meanwhile.
+            await self._house.open_room(bridge, anew=True)
             await self._house.ari.post(path, channel=self.id)
 
     async def guard(self, *, on: bool) -> None:

@@ -203,9 +203,9 @@ class AsteriskLine:
             case Pause():
                 return await self._voice.pause(step.ms)
 
-    async def open_room(self, room: str) -> None:
-        """Make the bridge ``room`` unless it is there."""
-        if room in self._rooms or room == self.music:
+    async def open_room(self, room: str, *, anew: bool = False) -> None:
+        """Make the bridge ``room`` unless it is there; ``anew``: it was there and is gone."""
+        if room in self._rooms and not anew:
             return
         await self._make_bridge(room, "mixing")
         self._rooms.add(room)
@@ -400,7 +400,6 @@ class AsteriskLine:
         """Compare with what exists, before anything that happens next is heard."""
         self.counts.resyncs += 1
         await self._make_bridge(self.music, "holding")
-        await self.ari.post(f"/bridges/{segment(self.music)}/moh")
         found = await survey(self.ari, self._access.app, self.music)
         restarted = self._startup_time not in (None, found.startup_time)
         self._startup_time = found.startup_time

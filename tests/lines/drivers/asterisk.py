@@ -21,6 +21,7 @@ from callcenter.telephony.asterisk.line import AsteriskLine
 from callcenter.voice import Voice
 from tests.e2e.asterisk import Asterisk, free_port
 from tests.lines.drivers.base import LIMIT_S, Heard
+from tests.waiting import until
 
 DIALPLAN = """
 [incoming](+)
@@ -129,6 +130,7 @@ class AsteriskPhone:
         )
         await asyncio.sleep(seconds)
         await self.phones.ari.post(f"/recordings/live/{name}/stop")
+        await until(lambda: name in self.phones.recorded)  # only then the file is whole
         return self.phones.asterisk.recordings / f"{name}.wav"
 
 
@@ -167,6 +169,7 @@ class Phones:
         self.agents: dict[str, AsteriskAgentPhone] = {}
         self.up: set[str] = set()
         self.gone: set[str] = set()
+        self.recorded: set[str] = set()
         self.ari = Ari(
             asterisk.access(), on_event=self._event, on_up=self._up, on_down=self.ready.clear
         )
@@ -175,6 +178,8 @@ class Phones:
         self.ready.set()
 
     def _event(self, event: Event) -> None:
+        if event.recording is not None:
+            self.recorded.add(event.recording.name)
         if event.channel is None:
             return
         if event.type == "StasisStart":
@@ -195,22 +200,13 @@ class Phones:
             callerId=caller or "",
             timeout=30,
         )
-        deadline = asyncio.get_running_loop().time() + LIMIT_S
-        while phone.channel not in self.up:
-            assert asyncio.get_running_loop().time() < deadline, "the call was not answered"
-            await asyncio.sleep(0.005)
+        await until(lambda: phone.channel in self.up)
         return phone
-
-
-async def calls(ari: Ari) -> list[Channel]:
-    """All channels but those that carry the hold music."""
-    channels = await ari.get("/channels", list[Channel])
-    return [channel for channel in channels if not channel.name.startswith("Announcer/")]
 
 
 async def sweep(ari: Ari) -> None:
     """End all calls and rooms: the next test shares this Asterisk."""
-    for channel in await calls(ari):
+    for channel in await ari.get("/channels", list[Channel]):
         with contextlib.suppress(AriRefused):
             await ari.delete(f"/channels/{segment(channel.id)}")
     for bridge in await ari.get("/bridges", list[Bridge]):
@@ -218,7 +214,7 @@ async def sweep(ari: Ari) -> None:
             if bridge.bridge_type != "holding":
                 await ari.delete(f"/bridges/{segment(bridge.id)}")
     deadline = asyncio.get_running_loop().time() + LIMIT_S
-    while await calls(ari):
+    while await ari.get("/channels", list[Channel]):
         assert asyncio.get_running_loop().time() < deadline, "a channel does not end"
         await asyncio.sleep(0.02)
 
