@@ -91,6 +91,10 @@ async def test_in_a_room_both_hear_each_other_and_a_held_one_hears_music(
     await talk
     assert share(held, TONE_HZ) < 0.3
     assert level(held) > 100  # the music
+    await story.turn(leg, Room("room-sound"))
+    talk = asyncio.create_task(agent.speak(2.0))
+    assert share(await caller.listen(1.8), TONE_HZ) > 0.7
+    await talk
     await story.turn(leg, Room("room-sound", muted=True))
     talk = asyncio.create_task(caller.speak(1.5))
     muted = await agent.listen(1.2)

@@ -323,10 +323,11 @@ class Leg:
         """Be in the bridge of ``place``. Adding twice would interrupt the talk: compare first."""
         target = self._house.music if place == MUSIC else place.room
         if target != self.bridge:
-            # Added to another bridge, a channel is moved: it need not leave first.
-            if target is None:
+            # Added to another bridge, a channel is moved and need not leave first; but moved from
+            # a room into the music it would hear none.
+            if self.bridge is not None and not place.talking:
                 await self._leave_bridge()
-            else:
+            if target is not None:
                 await self._enter(target, room=place.talking)
             self.bridge = target
         if place.muted != self.muted:
