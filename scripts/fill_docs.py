@@ -147,25 +147,32 @@ CAPABILITIES: Final = {
 }
 
 
+def _asterisk(trunk: str | None) -> Capabilities:
+    voice = Voice(ROOT / "var" / "sounds", voices={}, rate=140, audio=ROOT)
+    access = Access("http://127.0.0.1:8088", "nobody", "")
+    return AsteriskLine(access, voice, ws="", trunk=trunk).capabilities
+
+
+#: line → what it can do as it is, what it can do with a setting, and which setting that is.
+LINES: Final[dict[str, tuple[Capabilities, Capabilities, str]]] = {
+    AsteriskLine.name: (_asterisk(None), _asterisk("PJSIP/trunk"), "ASTERISK_TRUNK"),
+    SimulatorLine.name: (SimulatorLine.capabilities, SimulatorLine.capabilities, ""),
+}
+
+
 def lines() -> str:
-    def asterisk(trunk: str | None) -> Capabilities:
-        voice = Voice(ROOT / "var" / "sounds", voices={}, rate=140, audio=ROOT)
-        access = Access("http://127.0.0.1:8088", "nobody", "")
-        return AsteriskLine(access, voice, ws="", trunk=trunk).capabilities
+    """What each line can do."""
 
-    bare, full = asterisk(None), asterisk("PJSIP/trunk")
-    simulated = SimulatorLine.capabilities
-
-    def word(name: str) -> str:
+    def word(name: str, bare: Capabilities, full: Capabilities, setting: str) -> str:
         if getattr(bare, name) is not getattr(full, name):
-            return "with `ASTERISK_TRUNK`"
+            return f"with `{setting}`"
         return "yes" if getattr(full, name) else "no"
 
     rows = [
-        [meaning, word(name), "yes" if getattr(simulated, name) else "no"]
-        for name, meaning in ((one, CAPABILITIES[one]) for one in Capabilities.__struct_fields__)
+        [CAPABILITIES[name], *(word(name, *line) for line in LINES.values())]
+        for name in Capabilities.__struct_fields__
     ]
-    return table(["", AsteriskLine.name, SimulatorLine.name], *rows)
+    return table(["", *LINES], *rows)
 
 
 # --- what an operator looks up --------------------------------------------------------------------
