@@ -91,6 +91,7 @@ class Center:
         self._turns: dict[str, asyncio.Queue[tuple[float, line.Turn]]] = {}
         self._rings: dict[str, asyncio.Queue[tuple[float, str]]] = {}
         self._rooms: dict[str, _Room] = {}
+        self._wrap_ups: dict[str, asyncio.Event] = {}
         self._at_work: list[asyncio.Task[None]] = []
         self._callers: set[asyncio.Task[None]] = set()
         _watch(self)
@@ -109,6 +110,9 @@ class Center:
         """Sealed Facts have reached a subscriber."""
         now = time.time()
         self.times.sealed.extend(now - one.fact.at / 1000 for one in batch)
+        for one in batch:
+            if one.fact.agent in self._wrap_ups and one.fact.data.get("state") == "wrap_up":
+                self._wrap_ups.pop(one.fact.agent).set()
 
     # --- people ---------------------------------------------------------------------------------
 
@@ -225,20 +229,12 @@ class Center:
             await desk.hang_up(name, shown.id)
             met.over.set()
         else:
+            wrap_up = self._wrap_ups[name] = asyncio.Event()
             met.over.set()
-            await self._until_wrap_up(name)
+            async with asyncio.timeout(PATIENCE_S):
+                await wrap_up.wait()
         del self._rooms[room], self._turns[leg]
         return now - offer.waited_ms
-
-    async def _until_wrap_up(self, name: str) -> None:
-        """The caller hangs up: the page shows the wrap-up."""
-        desk = self.app.desk
-        async with asyncio.timeout(PATIENCE_S):
-            while True:
-                shown = await self.app.db.read(lambda connection: desk.console(connection, name))
-                if shown.wrap_up is not None:
-                    return
-                await asyncio.sleep(0.01)
 
     async def _turn(self, leg: str) -> tuple[float, line.Turn]:
         async with asyncio.timeout(PATIENCE_S):

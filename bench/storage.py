@@ -22,8 +22,8 @@ RATES = (10, 20)
 RATE_SECONDS = 8.0
 #: What people take where they take time.
 THINK_S, TALK_S = 0.2, 1.0
-#: Agents for each new caller a second: so few that somebody always waits for the next one.
-AGENTS_PER_RATE = 1.6
+#: Agents for each new caller a second: a little fewer than it takes, so that somebody waits.
+AGENTS_PER_RATE = 1.3
 
 
 def most(store: Store, folder: Path) -> Iterator[Figure]:
