@@ -406,8 +406,9 @@ class Calls:
     def _postpone(self, connection: Connection, given: Given, timer: timers.Timer) -> Done:
         if not timers.take(connection, timer):
             return Done(refused="the timer was moved")
-        again = Timing(TimerKind(timer.kind), timer.ref, given.now + TIMER_AGAIN_S * 1000)
-        return self.follow(connection, given, (), [again])
+        again_at = given.now + TIMER_AGAIN_S * 1000
+        timers.set_timer(connection, timer.kind, timer.ref, again_at)
+        return Done()
 
     def _on_timer(self, connection: Connection, given: Given, timer: timers.Timer) -> Done:
         kind = TimerKind(timer.kind)
