@@ -1,0 +1,542 @@
+"""The main path on both databases, where it meets what a single call does not show: timers, other
+processes, lines that come back, agents who click too late."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+import pytest
+from sqlalchemy import select
+
+from callcenter import line
+from callcenter.calls import tables
+from callcenter.calls.desk import Desk
+from callcenter.calls.errors import NotNow, NotYours, TooLate
+from callcenter.calls.model import CallState, TimerKind
+from callcenter.calls.service import TIMER_AGAIN_S, Calls, Send
+from callcenter.calls.tables import Stored
+from callcenter.cases import service as cases
+from callcenter.cases import tables as case_tables
+from callcenter.cases.service import CaseForm
+from callcenter.db import Connection, Database, DatabaseAway, metadata, timers
+from callcenter.db.facts import Sealer
+from callcenter.db.keys import Keys
+from callcenter.db.tables import command, fact
+from callcenter.ivr.flowset import FlowSet
+from callcenter.ivr.loader import parse
+from callcenter.line import Cause, Device, DeviceKind
+from callcenter.queue import service as queue
+from callcenter.queue.agents import Agent, AgentState
+from callcenter.queue.entries import RING_S
+from tests.db.stored import Hands, add_agents
+from tests.rules.center import TIMEZONE
+from tests.rules.histories import OPEN, shipped
+from tests.waiting import until
+
+T = TypeVar("T")
+LINE = "simulator"
+CALLER = "+628111234567"
+
+
+class House:
+    """One process, with agents at its desk and a line that only listens."""
+
+    def __init__(
+        self, database: Database, keys: Keys, clock: Hands, process: str, flows: FlowSet | None
+    ) -> None:
+        own, topics = shipped()
+        self.database = database
+        self.keys = keys
+        self.clock = clock
+        self.sends: list[Send] = []
+        self.calls = Calls(
+            database,
+            keys,
+            flows=flows or own,
+            topics=topics,
+            clock=clock,
+            timezone=TIMEZONE,
+            lines=(LINE,),
+            sealer=Sealer(database, keys),
+            process=process,
+            perform=self.sends.append,
+        )
+        self.desk = Desk(self.calls)
+
+    async def start(self, *legs: line.LiveLeg) -> None:
+        await self.calls.start()
+        await self.calls.handle(line.LineResumed(LINE, legs, ()))
+
+    async def ticks(self) -> None:
+        """Let the loop do what is due, until it sleeps."""
+        self.clock.asleep.clear()
+        loop = asyncio.create_task(self.calls.run_timers())
+        await asyncio.wait_for(self.clock.asleep.wait(), 20)
+        await until(lambda: not self.calls.fetching)
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+
+    async def passes(self, ms: int) -> None:
+        self.clock.set(self.clock.now() + ms)
+        await self.ticks()
+
+    async def do(self, what: Callable[[Connection], T]) -> T:
+        return await self.database.write(what)
+
+    # --- people ---------------------------------------------------------------------------------
+
+    async def agent(self, name: str = "sari") -> str:
+        await self.do(lambda conn: add_agents(conn, [name]))
+        topics = shipped()[1]
+        await self.do(lambda conn: queue.set_topics(conn, name, topics))
+        await self.desk.sign_on(name, Device(DeviceKind.SIMULATED, name))
+        await self.desk.set_agent_state(name, "ready")
+        return name
+
+    async def dials(self, leg: str = "leg", caller: str | None = CALLER) -> str:
+        await self.calls.handle(line.CallArrived(leg, LINE, "1500630", caller))
+        found = await self.do(lambda conn: tables.call_of_leg(conn, leg))
+        assert found is not None
+        return found
+
+    async def queues(self, leg: str = "leg") -> str:
+        call = await self.dials(leg)
+        await self.calls.handle(line.Silence(leg, 1))
+        for rev in (2, 3):
+            await self.calls.handle(line.DigitsEntered(leg, rev, "1"))
+        await self.ticks()
+        return call
+
+    async def talks(self, leg: str = "leg") -> str:
+        """The agent takes the call, and they talk; gives the agent's leg."""
+        call = await self.queues(leg)
+        offer = (await self.stored(call)).call.offer
+        assert offer is not None
+        await self.desk.accept(offer.agent, offer.id)
+        await self.calls.handle(line.LegAnswered(offer.leg))
+        for one in (offer.leg, leg):
+            turn = self.newest(one)
+            assert isinstance(turn.wait, line.Room)
+            await self.calls.handle(line.RoomEntered(one, turn.rev, turn.wait.room))
+        assert (await self.stored(call)).call.state is CallState.TALKING
+        return offer.leg
+
+    # --- to look at -----------------------------------------------------------------------------
+
+    def newest(self, leg: str) -> line.Turn:
+        turns = [turn for send in self.sends for turn in send.turns if turn.leg == leg]
+        return turns[-1]
+
+    def commands(self) -> list[line.Command]:
+        return [sent.command for send in self.sends for sent in send.commands]
+
+    async def stored(self, call: str) -> Stored:
+        found = await self.do(lambda conn: tables.peek(conn, self.keys, call))
+        assert found is not None
+        return found
+
+    async def of(self, agent: str) -> Agent:
+        found = await self.do(lambda conn: queue.load_agent(conn, agent, lock=False))
+        assert found is not None
+        return found
+
+    async def due(self) -> list[timers.Timer]:
+        return await self.do(partial(timers.due, now=self.clock.now()))
+
+    async def kinds(self) -> list[str]:
+        wanted = select(fact.c.kind).order_by(fact.c.id)
+        return await self.do(lambda conn: list(conn.execute(wanted).scalars()))
+
+    async def pins(self) -> list[str]:
+        """The calls whose agent could still read a PIN."""
+        wanted = select(case_tables.call_case.c.call).where(
+            case_tables.call_case.c.pin.is_not(None)
+        )
+        return await self.do(lambda conn: list(conn.execute(wanted).scalars()))
+
+    async def everything(self) -> dict[str, list[tuple[object, ...]]]:
+        def look(connection: Connection) -> dict[str, list[tuple[object, ...]]]:
+            return {
+                table.name: sorted(map(tuple, connection.execute(select(table))), key=repr)
+                for table in metadata.sorted_tables
+            }
+
+        return await self.do(look)
+
+
+MakeHouse = Callable[..., House]
+
+
+@pytest.fixture
+async def another(database: Database, keys: Keys) -> MakeHouse:
+    """Makes processes on the same database, with the same clock."""
+    clock = Hands(OPEN)
+
+    def make(process: str = "first", flows: FlowSet | None = None) -> House:
+        return House(database, keys, clock, process, flows)
+
+    return make
+
+
+@pytest.fixture
+async def house(another: MakeHouse) -> House:
+    first = another()
+    await first.start()
+    return first
+
+
+# --- signals --------------------------------------------------------------------------------------
+
+
+async def test_the_committed_turn_comes_back_and_a_repeated_call_is_one_call(house: House) -> None:
+    arrived = line.CallArrived("leg", LINE, "1500630", CALLER)
+    turn = await house.calls.handle(arrived)
+    assert turn == house.newest("leg")
+    before = await house.everything()
+    assert await house.calls.handle(arrived) is None
+    assert await house.everything() == before
+    assert await house.calls.handle(line.LegReturned("leg")) == turn
+    assert len(house.sends) == 2
+
+
+@pytest.mark.parametrize(
+    "signal",
+    [
+        line.DigitsEntered("nobody", 1, "1"),
+        line.LegGone("nobody", Cause.LOST),
+        line.LegReturned("nobody"),
+        line.RoomEntered("nobody", 1, "room-x"),
+        line.DeviceChanged("nobody", up=True),
+        line.DigitsEntered("leg", 0, "1"),
+        line.DigitsEntered("leg", 99, "1"),
+        line.LegRinging("leg"),
+        line.LegAnswered("leg"),
+    ],
+)
+async def test_what_fits_nothing_writes_nothing(house: House, signal: line.Signal) -> None:
+    await house.dials()
+    before, sends = await house.everything(), len(house.sends)
+    await house.calls.handle(signal)
+    assert await house.everything() == before
+    assert len(house.sends) == sends
+
+
+async def test_nothing_is_performed_when_nothing_could_be_saved(
+    another: MakeHouse, database: Database, keys: Keys, open_database: Callable[[str], Database]
+) -> None:
+    url = database.url.render_as_string(hide_password=False)
+    house = House(open_database(url), keys, Hands(OPEN), "away", None)
+    await house.start()
+    await house.dials()
+    sends = len(house.sends)
+    await house.database.close()
+    with pytest.raises(DatabaseAway):
+        await house.calls.handle(line.Silence("leg", 1))
+    assert len(house.sends) == sends
+
+
+async def test_a_callers_number_is_written_in_one_place_only(house: House) -> None:
+    call = await house.dials()
+    stored = await house.stored(call)
+    assert tables.caller_number(house.keys, stored) == CALLER
+    withheld = await house.dials("leg-2", "anonymous")
+    assert tables.caller_number(house.keys, await house.stored(withheld)) is None
+    for rows in (await house.everything()).values():
+        for value in (value for row in rows for value in row):
+            words = value if isinstance(value, bytes) else str(value).encode()
+            assert CALLER[3:].encode() not in words
+
+
+async def test_callers_finish_in_the_flows_that_they_began_in(
+    house: House, another: MakeHouse
+) -> None:
+    call = await house.dials()
+    own, topics = shipped()
+    main = own.sources["flows/main.yaml"].replace("max_wait_s: 900", "max_wait_s: 600")
+    changed = parse(dict(own.sources) | {"flows/main.yaml": main}, frozenset(topics))
+    assert changed.hash != own.hash
+    second = another("second", changed)
+    await second.start(line.LiveLeg("leg", True, True))
+    await second.calls.handle(line.Silence("leg", 1))
+    visit = (await second.stored(call)).call.visit
+    assert visit is not None
+    assert visit.flow_set == own.hash
+    newer = (await second.stored(await second.dials("leg-2"))).call.visit
+    assert newer is not None
+    assert newer.flow_set == changed.hash
+
+
+# --- timers ---------------------------------------------------------------------------------------
+
+
+async def test_a_timer_that_is_set_while_the_loop_looks_is_not_slept_over(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent gets ready between the loop's look and its sleep: rung at once, not in 5 seconds."""
+    agent = await house.agent()
+    await house.desk.set_agent_state(agent, "paused")
+    call = await house.queues()
+    read = house.database.read
+    looked: list[bool] = []
+
+    async def reads(what: Callable[[Connection], T]) -> T:
+        found = await read(what)
+        if what is timers.next_due and not looked:
+            looked.append(True)
+            house.clock.set(house.clock.now() + 1)
+            await house.desk.set_agent_state(agent, "ready")
+        return found
+
+    monkeypatch.setattr(house.database, "read", reads)
+    house.clock.asleep.clear()
+    loop = asyncio.create_task(house.calls.run_timers())
+    await until(lambda: house.clock.asleep.is_set() and bool(looked))
+    await asyncio.sleep(0)
+    monkeypatch.undo()
+    deadline = asyncio.get_running_loop().time() + 5
+    while (await house.stored(call)).call.offer is None:
+        assert asyncio.get_running_loop().time() < deadline
+    loop.cancel()
+    await asyncio.gather(loop, return_exceptions=True)
+
+
+async def test_a_timer_that_fails_keeps_no_other_one_from_being_handled(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    await house.agent()
+    call = await house.queues()
+    offer = (await house.stored(call)).call.offer
+    assert offer is not None
+    await house.calls.handle(line.LegRinging(offer.leg))
+    await house.do(lambda conn: timers.set_timer(conn, "of_a_newer_version", "x", OPEN))
+    await house.passes(RING_S * 1000)
+    assert (await house.stored(call)).call.offer is None
+    assert "of_a_newer_version" in caplog.text
+    assert await house.due() == []
+    caplog.clear()
+    await house.passes(TIMER_AGAIN_S * 1000)
+    assert "of_a_newer_version" in caplog.text
+
+
+async def test_no_timer_waits_for_a_slow_recording(house: House) -> None:
+    await house.agent()
+    slow = asyncio.Event()
+
+    async def fetch(_line: str, _name: str) -> None:
+        await slow.wait()
+
+    house.calls.fetch = fetch
+    await house.calls.handle(line.MessageLeft(LINE, "message-1", 9, OPEN - 60_000))
+    loop = asyncio.create_task(house.calls.run_timers())
+    await until(lambda: house.calls.fetching)
+    call = await house.dials("leg")
+    await house.calls.handle(line.Silence("leg", 1))
+    for rev in (2, 3):
+        await house.calls.handle(line.DigitsEntered("leg", rev, "1"))
+    deadline = asyncio.get_running_loop().time() + 10
+    while (await house.stored(call)).call.offer is None:
+        assert asyncio.get_running_loop().time() < deadline
+    assert house.calls.fetching
+    slow.set()
+    await until(lambda: not house.calls.fetching)
+    loop.cancel()
+    await asyncio.gather(loop, return_exceptions=True)
+    assert [timer for timer in await house.due() if timer.kind == TimerKind.RECORDING] == []
+
+
+async def test_a_message_is_a_case_whose_recording_comes_home(house: House) -> None:
+    asked: list[tuple[str, str]] = []
+
+    async def fetch(line_name: str, name: str) -> None:
+        asked.append((line_name, name))
+        if len(asked) == 1:
+            raise ConnectionError(line_name)
+
+    house.calls.fetch = fetch
+    left = line.MessageLeft(LINE, "message-1", 9, OPEN - 60_000)
+    await house.calls.handle(left)
+    before = await house.everything()
+    await house.calls.handle(left)
+    assert await house.everything() == before
+    await house.ticks()
+    await house.passes(60_000)
+    assert asked == [(LINE, "message-1")] * 2
+    rows, total = await house.do(cases.list_cases)
+    assert (total, rows[0].status, rows[0].calls) == (1, "new", 1)
+    assert await house.pins() == []
+
+
+async def test_a_recording_that_an_agent_interrupted_is_kept(house: House) -> None:
+    """It comes late, for an old Turn: the flow does not want it, and it is not lost."""
+    call = await house.dials()
+    await house.calls.handle(line.RecordingMade("leg", 0, f"{call}-0", 6))
+    kept = select(case_tables.recording.c.name, case_tables.recording.c.call)
+    rows = await house.do(lambda conn: conn.execute(kept).all())
+    assert [tuple(row) for row in rows] == [(f"{call}-0", call)]
+    assert [timer.kind for timer in await house.due()] == [TimerKind.RECORDING]
+
+
+# --- lines that come back -------------------------------------------------------------------------
+
+
+async def test_what_was_asked_while_a_line_was_away_is_asked_again_but_no_phone_rings_twice(
+    house: House, another: MakeHouse
+) -> None:
+    await house.agent()
+    await house.queues()
+    (ring,) = [one for one in house.commands() if isinstance(one, line.RingLeg)]
+    await house.calls.handle(line.LegGone("leg", Cause.HUNG_UP))  # and the agent's phone ends
+    assert line.EndLeg(ring.leg) in house.commands()
+    house.sends.clear()  # none of it was performed
+    rings = line.LiveLeg(ring.leg, up=False, inbound=False)
+    for again in (house, another("second")):
+        await again.start(rings)
+        assert line.EndLeg(ring.leg) in again.commands()
+        assert not [one for one in again.commands() if isinstance(one, line.RingLeg)]
+    ids = {sent.id for send in again.sends for sent in send.commands}
+    for sent in ids:
+        again.calls.performed(sent)
+    await again.ticks()
+    assert await again.do(lambda conn: conn.execute(select(command)).all()) == []
+
+
+async def test_an_agents_phone_of_an_offer_that_is_over_is_ended_when_we_are_back(
+    house: House,
+) -> None:
+    await house.agent()
+    await house.queues()
+    (ring,) = [one for one in house.commands() if isinstance(one, line.RingLeg)]
+    await house.calls.handle(line.LegRinging(ring.leg))
+    await house.passes(RING_S * 1000)
+    house.sends.clear()
+    there = line.LiveLeg("leg", up=True, inbound=True)
+    rings = line.LiveLeg(ring.leg, up=True, inbound=False)
+    await house.calls.handle(line.LineResumed(LINE, (there, rings), ("room-old",)))
+    assert line.EndLeg(ring.leg) in house.commands()
+    assert line.EndRoom("room-old") in house.commands()
+    assert line.EndLeg("leg") not in house.commands()
+    assert isinstance(house.newest("leg").wait, line.Music)
+
+
+# --- agents ---------------------------------------------------------------------------------------
+
+
+async def test_clicks_that_come_twice_late_or_from_somebody_else(house: House) -> None:
+    agent = await house.agent()
+    call = await house.queues()
+    other = await house.agent("budi")
+    offer = (await house.stored(call)).call.offer
+    assert offer is not None
+    with pytest.raises(NotYours):
+        await house.desk.accept(other, offer.id)
+    with pytest.raises(NotYours):
+        await house.desk.accept(agent, "no such offer")
+    with pytest.raises(NotYours):
+        await house.desk.hang_up(other, call)
+    await house.desk.accept(agent, offer.id)
+    before = await house.everything()
+    await house.desk.accept(agent, offer.id)  # a second click
+    assert await house.everything() == before
+    await house.calls.handle(line.LegGone("leg", Cause.HUNG_UP))
+    for late in (house.desk.accept, house.desk.decline):
+        with pytest.raises(TooLate):
+            await late(agent, offer.id)
+    with pytest.raises(NotYours):
+        await house.desk.hang_up(agent, call)
+    with pytest.raises(NotYours):
+        await house.desk.hang_up(agent, "no such call")
+
+
+async def test_what_an_agent_may_be(house: House) -> None:
+    agent = await house.agent()
+    with pytest.raises(NotNow):
+        await house.desk.set_agent_state(agent, "dancing")
+    with pytest.raises(NotYours):
+        await house.desk.set_agent_state("nobody", "ready")
+    with pytest.raises(NotNow):
+        await house.desk.wrap_up_done(agent, "complaint")
+    with pytest.raises(NotNow):
+        await house.desk.wrap_up_done(agent, "no such outcome")
+    await house.queues()
+    with pytest.raises(NotNow):
+        await house.desk.sign_off(agent)  # a call rings
+    await house.desk.set_agent_state(agent, "paused", "lunch")
+    await house.calls.handle(line.LegGone("leg", Cause.HUNG_UP))
+    assert ((await house.of(agent)).state, (await house.of(agent)).reason) == (
+        AgentState.PAUSED,
+        "lunch",
+    )
+    await house.desk.sign_off(agent)
+    await house.desk.sign_off(agent)  # twice is nothing
+    with pytest.raises(NotNow):
+        await house.desk.set_agent_state(agent, "ready")
+
+
+async def test_who_is_only_asked_does_not_write(house: House) -> None:
+    agent = await house.agent()
+    call = await house.queues()
+    offer = (await house.stored(call)).call.offer
+    assert offer is not None
+    form = CaseForm(1, narrative="Upah")
+    with pytest.raises(NotYours):
+        await house.desk.save_case(agent, call, form)
+    await house.desk.accept(agent, offer.id)
+    view = await house.desk.save_case(agent, call, form)
+    assert (view.narrative, view.version) == ("Upah", 2)
+    assert view.pin is not None
+    with pytest.raises(NotYours):
+        await house.desk.save_case(agent, "no such call", CaseForm(2))
+
+
+# --- PINs -----------------------------------------------------------------------------------------
+
+
+async def test_the_pin_of_a_call_that_nobody_answered_ends_with_it(house: House) -> None:
+    await house.agent()
+    call = await house.queues()
+    assert await house.pins() == [call]
+    await house.calls.handle(line.LegGone("leg", Cause.HUNG_UP))
+    assert await house.pins() == []
+
+
+@pytest.mark.parametrize("first", ["agent", "caller"])
+async def test_the_pin_of_a_talk_is_there_for_the_wrap_up(house: House, first: str) -> None:
+    agent = await house.agent()
+    leg = await house.talks()
+    gone = [line.LegGone(leg, Cause.HUNG_UP), line.LegGone("leg", Cause.HUNG_UP)]
+    for signal in gone if first == "agent" else reversed(gone):
+        await house.calls.handle(signal)
+    assert (await house.of(agent)).state is AgentState.WRAP_UP
+    assert len(await house.pins()) == 1
+    await house.desk.wrap_up_done(agent, "complaint")
+    assert await house.pins() == []
+
+
+@pytest.mark.parametrize("how", ["signs off", "says nothing"])
+async def test_a_wrap_up_that_nobody_finishes_is_finished(house: House, how: str) -> None:
+    agent = await house.agent()
+    leg = await house.talks()
+    await house.calls.handle(line.LegGone("leg", Cause.HUNG_UP))
+    await house.calls.handle(line.LegGone(leg, Cause.ENDED))
+    if how == "signs off":
+        await house.desk.sign_off(agent)
+        assert (await house.of(agent)).state is AgentState.OFFLINE
+    else:
+        await house.passes(120_000)
+        assert (await house.of(agent)).state is AgentState.READY
+    assert await house.pins() == []
+    assert (await house.kinds()).count("wrap_up_done") == 1
+    await house.passes(120_000)
+    assert (await house.kinds()).count("wrap_up_done") == 1
+
+
+async def test_after_a_lost_agent_the_pin_ends_with_the_call(house: House) -> None:
+    await house.agent()
+    leg = await house.talks()
+    await house.calls.handle(line.LegGone(leg, Cause.LOST))
+    assert len(await house.pins()) == 1
+    await house.calls.handle(line.LegGone("leg", Cause.HUNG_UP))
+    assert await house.pins() == []
