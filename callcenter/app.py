@@ -62,6 +62,8 @@ log = logging.getLogger(__name__)
 
 #: A background task that failed begins again after this.
 AGAIN_S: Final = 1.0
+#: Who types a simulated message has so much longer than who speaks one.
+TYPING_S: Final = 60
 #: Sign-ins that are over are ended this often.
 HOUSEKEEPING_S: Final = 60
 #: Requests under way when the server is told to stop may take this long.
@@ -239,7 +241,12 @@ def assemble(
     sounds = SimulatedSounds(voice)
     simulator = asterisk = None
     if settings.simulator:
-        simulator = SimulatorLine(clock, paced=paced, sound=sounds.address if speaks else None)
+        simulator = SimulatorLine(
+            clock,
+            paced=paced,
+            patience_s=TYPING_S,
+            sound=sounds.address if speaks else None,
+        )
     if settings.asterisk_ari_url is not None:
         asterisk = _asterisk(settings, settings.asterisk_ari_url, voice)
     lines: dict[str, Line] = {line.name: line for line in (simulator, asterisk) if line}

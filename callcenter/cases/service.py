@@ -36,15 +36,14 @@ _LINK = select(tables.call_case.c.role, tables.call_case.c.pin).where(
     _LINKED, tables.call_case.c.case == bindparam("about")
 )
 _FORGET_PINS = update(tables.call_case).where(_LINKED)
-_DRAFTS = for_update(
+_OPENED_BY = for_update(
     select(tables.case)
     .where(
         tables.case.c.id.in_(
             select(tables.call_case.c.case).where(
                 _LINKED, tables.call_case.c.role == CallRole.OPENED.value
             )
-        ),
-        tables.case.c.status == CaseStatus.DRAFT.value,
+        )
     )
     .order_by(tables.case.c.id)
 )
@@ -314,9 +313,9 @@ def save(
 
 def finish_call(connection: Connection, now: int, *, call: str, event: str | None) -> None:
     """The call is wrapped up: nobody needs to read its PINs any more, and ``event`` happens to the
-    drafts that it opened."""
+    cases that it opened, where their table allows it."""
     if event is not None:
-        for row in connection.execute(_DRAFTS, {"of": call}).all():
+        for row in connection.execute(_OPENED_BY, {"of": call}).all():
             _move(connection, row, event, now)
     connection.execute(_FORGET_PINS, {"of": call, "pin": None})
 

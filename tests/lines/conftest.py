@@ -9,10 +9,12 @@ import pytest
 
 from tests.lines.drivers.asterisk import AsteriskDriver, Pair, asterisk_driver
 from tests.lines.drivers.base import LineDriver
+from tests.lines.drivers.simulator import simulator_driver
 
 #: name of a line -> what its driver needs from the machine
-LINES = {
-    "asterisk": pytest.mark.needs("asterisk", "espeak", "sox"),
+LINES: dict[str, list[pytest.MarkDecorator]] = {
+    "asterisk": [pytest.mark.needs("asterisk", "espeak", "sox")],
+    "simulator": [],
 }
 
 
@@ -25,11 +27,15 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     made.stop()
 
 
-@pytest.fixture(params=[pytest.param(name, marks=mark) for name, mark in LINES.items()])
+@pytest.fixture(params=[pytest.param(name, marks=marks) for name, marks in LINES.items()])
 async def driver(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[LineDriver]:
     """A line with phones, one after the other."""
-    async with asterisk_driver(request.getfixturevalue("pair"), tmp_path) as made:
-        yield made
+    if request.param == "simulator":
+        async with simulator_driver() as made:
+            yield made
+    else:
+        async with asterisk_driver(request.getfixturevalue("pair"), tmp_path) as real:
+            yield real
 
 
 @pytest.fixture

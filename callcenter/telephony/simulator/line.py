@@ -23,11 +23,14 @@ log = logging.getLogger(__name__)
 
 #: Spoken Indonesian, letters a second (espeak-ng -s 140 measured: 25 words in 16 s).
 LETTERS_PER_S = 12
+BEEP_MS = 500
 #: What one call is remembered to have heard.
 HEARD_MOST = 500
 #: Ended calls are remembered this long, so that a page can show how they ended.
 ENDED_S = 600
 CALLS_MOST = 2000
+#: What could not be written is told again after this.
+TELL_AGAIN_MS = 1000
 #: Keys that are typed ahead.
 KEYS_MOST = 40
 
@@ -60,6 +63,8 @@ class _Phone:
         self.room: str | None = None
         self.ended_at = 0
         self.answered = 0  #: the rev of the Turn that a Signal has answered
+        self.spoken_until = 0  #: when the steps of the Turn have been said
+        self.address = ""  #: of an agent's device
         self.timer: asyncio.Task[None] | None = None
 
 
@@ -78,9 +83,24 @@ class SimulatorLine:
         survives_us=False,
     )
 
-    def __init__(self, clock: Clock, *, paced: bool = True, sound: Sound | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        paced: bool = True,
+        rings: bool = True,
+        patience_s: int = 0,
+        sound: Sound | None = None,
+    ) -> None:
+        """``rings``: an agent's phone rings by itself; otherwise :meth:`ring` makes it.
+
+        ``patience_s`` is added to the silence that ends a recording: who types what they say is
+        slower than who speaks.
+        """
         self._clock = clock
         self._paced = paced
+        self._rings = rings
+        self._patience_s = patience_s
         self._sound: Sound = sound or (lambda _text, _language: None)
         self._phones: dict[str, _Phone] = {}
         self._recordings: dict[str, str] = {}
@@ -109,10 +129,9 @@ class SimulatorLine:
             return
         if phone.turn is not None and turn.rev <= phone.turn.rev:
             return
-        if phone.state == "ringing":
+        if phone.state != "up":
             # The agent clicked: the console is the telephone, and it is picked up.
-            phone.state = "up"
-            await self._tell(line.LegAnswered(phone.leg))
+            await self._pick_up(phone)
             if phone.turn is not None and turn.rev <= phone.turn.rev:
                 return
         phone.turn = turn
@@ -126,12 +145,15 @@ class SimulatorLine:
         match command:
             case line.RingLeg():
                 phone = _Phone(command.leg, inbound=False)
+                phone.state = "asked"
+                phone.address = command.device.address
                 if command.device.kind is not line.DeviceKind.SIMULATED:
                     await self._tell(line.Refused(command.leg, Cause.UNREACHABLE))
                     return
                 self._phones[command.leg] = phone
-                await self._tell(line.LegRinging(command.leg))
                 self._later(phone, command.most_s * 1000, self._no_answer)
+                if self._rings:
+                    await self._ring(phone)
             case line.EndLeg():
                 found = self._phones.get(command.leg)
                 if found is not None:
@@ -147,7 +169,8 @@ class SimulatorLine:
         """A WAV file of silence that carries what was typed as its comment."""
         if name not in self._recordings:
             raise LookupError(name)
-        return _wav(self._recordings[name])
+        said = self._recordings[name]
+        return _wav(said, _spoken_s(said))
 
     # --- the hands ----------------------------------------------------------------------------
 
@@ -189,6 +212,22 @@ class SimulatorLine:
         if phone.turn is not None and isinstance(phone.turn.wait, line.Recording):
             await self._recorded(phone)
 
+    async def ring(self, address: str) -> None:
+        """The agent's phone at ``address`` begins to ring. Raises LookupError: nobody rings it."""
+        await self._ring(self._at(address))
+
+    async def answer(self, address: str) -> None:
+        """The agent picks the phone up. Raises as :meth:`ring`."""
+        await self._pick_up(self._at(address))
+
+    async def decline(self, address: str, cause: Cause = Cause.DECLINED) -> None:
+        """The agent's phone does not take the call. Raises as :meth:`ring`."""
+        await self._gone(self._at(address), cause)
+
+    async def put_down(self, address: str) -> None:
+        """The agent hangs up. Raises as :meth:`ring`."""
+        await self._gone(self._at(address), Cause.HUNG_UP)
+
     async def lose(self, leg: str) -> None:
         """The phone vanishes without a word, as when its network fails."""
         await self._gone(self._phones[leg], Cause.LOST)
@@ -229,6 +268,7 @@ class SimulatorLine:
 
     async def _begin_wait(self, phone: _Phone, turn: line.Turn) -> None:
         spoken = self._spoken_ms(turn.steps)
+        phone.spoken_until = self._clock.now() + (spoken if self._paced else 0)
         wait = turn.wait
         match wait:
             case line.Keys():
@@ -236,7 +276,11 @@ class SimulatorLine:
             case line.PromptsEnd():
                 self._later(phone, spoken, self._prompts_ended, by_itself=True)
             case line.Recording():
-                self._later(phone, spoken + wait.most_s * 1000, self._recorded)
+                quiet_s = wait.most_s
+                if wait.silence_s:
+                    quiet_s = min(wait.silence_s + self._patience_s, wait.most_s)
+                beep = BEEP_MS if wait.beep else 0
+                self._later(phone, spoken + beep + quiet_s * 1000, self._recorded)
             case line.Music() if wait.seconds is not None:
                 self._later(phone, spoken + wait.seconds * 1000, self._silent)
             case line.Room():
@@ -253,14 +297,17 @@ class SimulatorLine:
         if turn is None or phone.answered == turn.rev:
             return
         match turn.wait:
+            case line.Keys(barge_in=False) if self._clock.now() < phone.spoken_until:
+                phone.keys = ""
             case line.Keys():
                 if _complete(phone.keys, turn.wait) or not self._paced:
                     await self._digits(phone)
                 else:
                     self._later(phone, turn.wait.inter_ms, self._digits)
             case line.Music():
-                key, phone.keys = phone.keys[-1], ""
-                if key in turn.wait.keys:
+                key = next((key for key in phone.keys if key in turn.wait.keys), "")
+                phone.keys = ""
+                if key:
                     await self._answer(phone, line.DigitsEntered(phone.leg, turn.rev, key))
             case line.PromptsEnd() if turn.wait.barge_in:
                 phone.keys = phone.keys[1:]
@@ -306,11 +353,11 @@ class SimulatorLine:
         if turn is None or not isinstance(turn.wait, line.Recording):
             return
         name, said = turn.wait.name, phone.said
-        seconds = min(turn.wait.most_s, -(-len(said) // LETTERS_PER_S))
+        said = said[: turn.wait.most_s * LETTERS_PER_S]
         if said:
             self._recordings[name] = said
         phone.said = ""
-        await self._answer(phone, line.RecordingMade(phone.leg, turn.rev, name, seconds))
+        await self._answer(phone, line.RecordingMade(phone.leg, turn.rev, name, _spoken_s(said)))
 
     async def _answer(self, phone: _Phone, signal: line.Signal) -> None:
         """Tell what became of the Turn, once."""
@@ -321,9 +368,22 @@ class SimulatorLine:
         self._stop_timer(phone)
         await self._tell(signal)
 
+    async def _ring(self, phone: _Phone) -> None:
+        if phone.state == "asked":
+            phone.state = "ringing"
+            await self._tell(line.LegRinging(phone.leg))
+
+    async def _pick_up(self, phone: _Phone) -> None:
+        if phone.state in ("asked", "ringing"):
+            self._stop_timer(phone)
+            phone.state = "up"
+            await self._tell(line.LegAnswered(phone.leg))
+
     async def _no_answer(self, phone: _Phone) -> None:
         if phone.state == "ringing":
             await self._gone(phone, Cause.NO_ANSWER)
+        elif phone.state == "asked":
+            await self._gone(phone, Cause.UNREACHABLE)
 
     async def _ended(self, phone: _Phone) -> None:
         await self._gone(phone, Cause.ENDED)
@@ -337,7 +397,24 @@ class SimulatorLine:
         phone.room = None
         phone.ended_at = self._clock.now()
         self._stop_timer(phone)
-        await self._tell(line.LegGone(phone.leg, cause))
+        gone = line.LegGone(phone.leg, cause)
+        try:
+            await self._tell(gone)
+        except Exception:
+            # Whatever kept it from being written: that a phone is gone must be told.
+            phone.timer = asyncio.create_task(self._tell_later(gone))
+            phone.timer.add_done_callback(_log_failure)
+            raise
+
+    async def _tell_later(self, gone: line.LegGone) -> None:
+        while self._emit is not None:
+            await self._clock.sleep_until(self._clock.now() + TELL_AGAIN_MS)
+            try:
+                await self._tell(gone)
+            except Exception:
+                log.warning("%s is gone, and that can't be written yet", gone.leg, exc_info=True)
+            else:
+                return
 
     # --- the machinery ------------------------------------------------------------------------
 
@@ -345,6 +422,13 @@ class SimulatorLine:
         if self._emit is None:
             raise ConnectionError("the simulator is not running")
         await self._emit(signal)
+
+    def _at(self, address: str) -> _Phone:
+        """The agent's phone at ``address`` that is asked, rings or is up."""
+        for phone in self._phones.values():
+            if phone.address == address and phone.state != "gone":
+                return phone
+        raise LookupError(address)
 
     def _up(self, id: str) -> _Phone:  # noqa: A002
         phone = self._phones.get(id)
@@ -408,12 +492,16 @@ def _log_failure(task: asyncio.Task[None]) -> None:
         log.error("a simulated phone failed", exc_info=error)
 
 
-def _wav(comment: str) -> bytes:
-    """A second of 8 kHz silence with ``comment`` in its ICMT chunk (RIFF INFO)."""
+def _spoken_s(said: str) -> int:
+    return -(-len(said) // LETTERS_PER_S)
+
+
+def _wav(comment: str, seconds: int) -> bytes:
+    """8 kHz silence with ``comment`` in its ICMT chunk (RIFF INFO)."""
     text = comment.encode() + b"\0"
     text += b"\0" * (len(text) % 2)
     info = b"INFO" + b"ICMT" + struct.pack("<I", len(text)) + text
-    data = b"\0\0" * 8000
+    data = b"\0\0" * 8000 * seconds
     body = (
         b"WAVE"
         + b"fmt "
