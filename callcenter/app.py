@@ -53,6 +53,7 @@ from callcenter.telephony.recordings import Recordings
 from callcenter.telephony.simulator.day import Day, Plan, WatchedDatabase, working_hours
 from callcenter.telephony.simulator.line import SimulatorLine
 from callcenter.telephony.simulator.sounds import SimulatedSounds
+from callcenter.voice.programs import lacking
 from callcenter.voice.sounds import Voice
 from callcenter.web import Deps, make_web
 from callcenter.web.hub import Hub
@@ -463,8 +464,14 @@ def _checks(app: App) -> dict[str, Check]:
 
         return check
 
-    lines = {f"line_{name}": line(name) for name in app.lines}
-    return {"database": database, "schema": schema, "background": background, **lines}
+    async def voice() -> None:
+        if missing := lacking():
+            raise RuntimeError(f"callers on Asterisk hear no prompts: {missing}")
+
+    checks = {"database": database, "schema": schema, "background": background}
+    if app.asterisk is not None:
+        checks["voice"] = voice
+    return checks | {f"line_{name}": line(name) for name in app.lines}
 
 
 def _lock(settings: Settings) -> IO[str] | None:
