@@ -29,7 +29,7 @@ from callcenter.calls.moves import Steps, World
 from callcenter.cases import service as cases
 from callcenter.clock import Clock, Given
 from callcenter.db import Connection, Database, DatabaseAway, outbox, timers
-from callcenter.db.facts import Fact, Sealer, append
+from callcenter.db.facts import Fact, Sealer, append, written
 from callcenter.db.keys import Keys
 from callcenter.ivr.flowset import FlowSet
 from callcenter.ivr.loader import parse
@@ -81,11 +81,12 @@ WrapUpOver = Callable[[timers.Timer, Connection, Given], "Done"]
 
 
 class Done(msgspec.Struct):
-    """What a transaction leaves to be done once it is committed."""
+    """What is to be done once a transaction is committed; ``facts``: there are some to seal."""
 
     sends: list[Send] = msgspec.field(default_factory=list)
     timers: list[Timing] = msgspec.field(default_factory=list)
     refused: str | None = None
+    facts: bool = False
 
 
 class Calls:
@@ -273,7 +274,8 @@ class Calls:
                 for draft in facts
             ],
         )
-        done = Done(timers=list(timings))
+        asked, may = TimerKind.MATCH, partial(queue.may_match, connection)
+        done = Done(timers=[one for one in timings if one.kind is not asked or may()])
         for timing in done.timers:
             if timing.due_at is None:
                 timers.cancel_timer(connection, timing.kind, timing.ref)
@@ -308,7 +310,9 @@ class Calls:
 
         def transaction(connection: Connection) -> Done:
             outbox.done(connection, performed)
-            return decide(connection, given.again())
+            done = decide(connection, given.again())
+            done.facts = written(connection)
+            return done
 
         try:
             done = await self._database.write(transaction)
@@ -317,7 +321,8 @@ class Calls:
             raise
         for send in done.sends:
             self._perform(send)
-        self._sealer.nudge()
+        if done.facts:
+            self._sealer.nudge()
         due = [timing.due_at for timing in done.timers if timing.due_at is not None]
         if due and min(due) < self._next_timer:
             self._timer_set.set()
@@ -357,13 +362,12 @@ class Calls:
             self._timer_set.clear()
             self._next_timer = _NEVER  # whoever sets one while we look wakes us again
             now = self.clock.now()
-            due = await self._database.read(partial(timers.due, now=now))
+            due, following = await self._database.read(partial(timers.upcoming, now=now))
             if due:
                 await self._due(due)
                 continue
             if self._performed:
                 await self.commit(lambda _connection, _given: Done())
-            following = await self._database.read(timers.next_due)
             latest = now + TIMERS_AT_LEAST_S * 1000
             self._next_timer = min(latest, following) if following is not None else latest
             if self._timer_set.is_set():

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, Row
 
-from callcenter.db.database import Database, DatabaseAway, by_key, exclusive, for_update, upsert
+from callcenter.db.database import (
+    Database,
+    DatabaseAway,
+    by_key,
+    exclusive,
+    for_update,
+    try_exclusive,
+    upsert,
+)
 from callcenter.db.schema import metadata
 
 __all__ = [
@@ -16,5 +24,6 @@ __all__ = [
     "exclusive",
     "for_update",
     "metadata",
+    "try_exclusive",
     "upsert",
 ]

@@ -229,6 +229,14 @@ def exclusive(connection: Connection, name: str) -> None:
         connection.execute(select(lock))
 
 
+def try_exclusive(connection: Connection, name: str) -> bool:
+    """Take ``name`` as :func:`exclusive` does if no other transaction has it; never waits."""
+    if connection.dialect.name != "postgresql":
+        return True
+    lock = func.pg_try_advisory_xact_lock(func.hashtextextended(name, 0))
+    return bool(connection.execute(select(lock)).scalar_one())
+
+
 def upsert(connection: Connection, table: Table, row: Mapping[str, object]) -> None:
     """Insert ``row``, or set its other columns where its primary key already exists."""
     connection.execute(_upsert(table, connection.dialect.name, tuple(row)), dict(row))

@@ -61,6 +61,8 @@ BACK_OFF_S = 5.0
 #: PostgreSQL channel on which a sealer announces its last number.
 CHANNEL = "callcenter_facts"
 
+#: In ``Connection.info``.
+_WRITTEN = "callcenter.facts"
 _ANCHOR = bytes(32)
 _CODE = re.compile(r"[A-Za-z0-9_.:,/\-]{0,120}")
 _NUMBER_LIKE = re.compile(r"\d{8,15}")
@@ -155,6 +157,13 @@ def append(connection: Connection, keys: Keys, facts: Iterable[Fact]) -> None:
         body = _encode(_Row(id=row_id, data=one.data, **columns))
         rows.append(columns | {"id": row_id, "text": body.decode(), "mac": _mac(keys.audit, body)})
     connection.execute(_INSERT, rows)
+    connection.info[_WRITTEN] = True
+
+
+def written(connection: Connection) -> bool:
+    """Whether :func:`append` wrote any since this was last asked on this connection. Ask at the end
+    of a transaction: after it the :class:`Sealer` wants to be nudged."""
+    return bool(connection.info.pop(_WRITTEN, False))
 
 
 def sealed(connection: Connection, after: int, limit: int = BATCH) -> list[SealedFact]:
@@ -417,7 +426,7 @@ class Sealer:
         self._wanted.clear()
         while await self.seal() == BATCH:
             pass
-        while not await self._database.read(_is_work_left):
+        while True:
             try:
                 async with asyncio.timeout(IDLE_S):  # wait_for may swallow a cancellation (3.11)
                     await self._wanted.wait()
@@ -425,6 +434,8 @@ class Sealer:
             except TimeoutError:
                 async with self._telling:
                     await self._read_on()
+                if await self._database.read(_is_work_left):
+                    return
 
     async def _read_on(self) -> None:
         """Tell what other processes sealed after what we told last."""

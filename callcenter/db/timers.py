@@ -57,6 +57,12 @@ def next_due(connection: Connection) -> int | None:
     return due_at
 
 
+def upcoming(connection: Connection, now: int) -> tuple[list[Timer], int | None]:
+    """Those that are :func:`due`, and when none is, when the next one will be."""
+    found = due(connection, now)
+    return found, None if found else next_due(connection)
+
+
 def take(connection: Connection, timer_: Timer) -> bool:
     """Delete the timer in order to handle it; False when it was moved, cancelled or taken."""
     done = connection.execute(_TAKE, {"of": timer_.key, "at": timer_.due_at})

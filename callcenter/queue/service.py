@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, bindparam, delete, func, insert, select
+from sqlalchemy import Row, bindparam, delete, exists, func, insert, select
 
-from callcenter.db import Connection, by_key, exclusive, for_update, upsert
+from callcenter.db import Connection, by_key, exclusive, for_update, try_exclusive, upsert
 from callcenter.db.schema import column_names
 from callcenter.line import Device, DeviceKind
 from callcenter.queue import tables
@@ -68,6 +68,10 @@ _READY = (
     .where(tables.agent.c.state == AgentState.READY.value)
     .order_by(tables.agent.c.ready_since, tables.agent.c.id)
     .limit(MATCHED_AT_ONCE)
+)
+_MATCHABLE = select(
+    exists().where(tables.entry.c.state == EntryState.WAITING.value)
+    & exists().where(tables.agent.c.state == AgentState.READY.value)
 )
 _TOPICS_OF_ALL = select(tables.agent_topic.c.agent, tables.agent_topic.c.topic).where(
     tables.agent_topic.c.agent.in_(bindparam("ids", expanding=True))
@@ -200,6 +204,18 @@ def answered_and_missed(connection: Connection, agent: str, since: int) -> tuple
 def one_matcher(connection: Connection) -> None:
     """Wait until no other transaction matches; held until this one ends."""
     exclusive(connection, "matcher")
+
+
+def may_match(connection: Connection) -> bool:
+    """Whether to ask for a match: not while no caller waits or no agent is ready. Whoever changes
+    that asks by themselves.
+
+    On PostgreSQL this holds the matcher's lock until the transaction ends, so that a matcher who
+    comes later sees what it did, and who came before has been seen; if another has it, True.
+    """
+    return not try_exclusive(connection, "matcher") or bool(
+        connection.execute(_MATCHABLE).scalar_one()
+    )
 
 
 # --- what the matcher looks at --------------------------------------------------------------------
