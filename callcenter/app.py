@@ -34,7 +34,7 @@ from callcenter.db.facts import Sealer
 from callcenter.db.keys import Keys, unlock
 from callcenter.ivr.flowset import FlowSet
 from callcenter.ivr.loader import load as load_flows
-from callcenter.line import DeviceKind, Line, LineResumed, Signal
+from callcenter.line import DeviceKind, Line, LineResumed, Signal, Turn
 from callcenter.people import accounts, passwords, sign_ins
 from callcenter.people.accounts import Account, BadAccount, NewAccount
 from callcenter.people.permissions import Role
@@ -198,13 +198,14 @@ class App:
         hub: Hub = self.web.state.hub
         return hub
 
-    async def emit(self, happened: Signal) -> None:
-        """Where every line brings what happened."""
-        await self.calls.handle(happened)
+    async def emit(self, happened: Signal) -> Turn | None:
+        """Where every line brings what happened; the Turn that it brought its leg, if any."""
+        turn = await self.calls.handle(happened)
         if isinstance(happened, LineResumed):
             self.resumed.add(happened.line)
             if self.asterisk is not None and happened.line == self.asterisk.name:
                 self.tidying = asyncio.create_task(_tidy_accounts(self, self.asterisk))
+        return turn
 
     def close(self) -> None:
         """Let go of the storage."""

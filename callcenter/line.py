@@ -335,14 +335,16 @@ class Capabilities(_Word, frozen=True, tag="capabilities"):
     survives_us: bool  #: calls stay up while our process is away
 
 
-Emit = Callable[[Signal], Awaitable[None]]
+Emit = Callable[[Signal], Awaitable[Turn | None]]
 
 
 class Line(Protocol):
     """A phone network.
 
     ``emit`` must be awaited in the order in which things happened to one leg; it returns when the
-    Signal is committed, and raises nothing that the line could mend.
+    Signal is committed, and raises nothing that the line could mend. Its answer is the Turn that
+    the Signal brought its own leg, if any; that Turn is performed all the same, so a line that can
+    do nothing with it there ignores it.
     """
 
     name: str
