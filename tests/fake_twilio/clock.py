@@ -31,6 +31,7 @@ class Clock:
         self._heap: list[tuple[float, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
         self._busy = 0
+        self._requests = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
         self._wake = asyncio.Event()
@@ -69,6 +70,7 @@ class Clock:
     def busy(self) -> Iterator[None]:
         """Something real is under way (a request), and time must not run past it."""
         self._busy += 1
+        self._requests += 1
         self._quiet.clear()
         try:
             yield
@@ -81,9 +83,11 @@ class Clock:
         """Return when all that was ready has happened and no request is under way."""
         while True:
             await self._quiet.wait()
+            seen = self._requests
             for _ in range(PASSES):
                 await asyncio.sleep(0)
-            if not self._busy:
+            # A request may have begun and ended meanwhile: what it brought needs its passes too.
+            if not self._busy and self._requests == seen:
                 return
 
     async def advance(self, seconds: float) -> None:
