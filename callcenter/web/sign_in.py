@@ -35,7 +35,7 @@ async def sign_in(
     account = opened.present.account
     if account.role is Role.AGENT:
         await deps.desk.sign_on(account.id, phones.device_of(account))
-        await phones.of(account)
+        await phones.open(account)
     response.set_cookie(
         COOKIE,
         opened.token,

@@ -18,26 +18,39 @@ class Softphones:
         self._devices = devices
         self._default = DeviceKind(default_device)
         self._open: dict[str, BrowserAccount] = {}
+        #: Who signed out: a page of theirs that is still being written must not bring it back.
+        self._closed: set[str] = set()
 
     def device_of(self, account: Account) -> Device:
         """What this agent answers with."""
         return account.device or Device(self._default, account.id)
 
+    async def open(self, account: Account) -> None:
+        """The agent signs in."""
+        self._closed.discard(account.id)
+        await self.of(account)
+
     async def of(self, account: Account) -> BrowserAccount | None:
-        """The account to register with; None when the agent has another kind of device, or while
-        the line is away."""
+        """The account to register with; None when the agent has another kind of device or has
+        signed out, or while the line is away."""
         if self._devices is None or self.device_of(account).kind is not DeviceKind.BROWSER:
+            return None
+        if account.id in self._closed:
             return None
         if account.id not in self._open:
             try:
-                self._open[account.id] = await self._devices.open(account.id)
+                opened = await self._devices.open(account.id)
             except ConnectionError as away:
                 log.warning("no softphone account: %s", away)
                 return None
+            if account.id in self._closed:
+                return None
+            self._open[account.id] = opened
         return self._open[account.id]
 
     async def close(self, agent: str) -> None:
         """The agent has signed out."""
+        self._closed.add(agent)
         self._open.pop(agent, None)
         if self._devices is not None:
             try:
