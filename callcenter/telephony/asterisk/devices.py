@@ -162,9 +162,9 @@ class Devices:
         """An event about an endpoint; True when it is worth a look."""
         return event.endpoint is not None and agent_of(event.endpoint.resource) is not None
 
-    async def look(self) -> None:
-        """Compare with who is registered, and report the differences. All accounts count, also
-        those that an earlier process of ours made."""
+    async def look(self, *, again: bool = False) -> None:
+        """Compare with who is registered, and report the differences (``again``: everybody). All
+        accounts count, also those that an earlier process of ours made."""
         try:
             endpoints = await self._ari.get("/endpoints/PJSIP", list[Endpoint])
         except (AriRefused, AriAway):
@@ -174,6 +174,8 @@ class Devices:
             up.setdefault(agent, False)
         for who, online in up.items():
             if who is not None:
+                if again:
+                    self._up.pop(who, None)
                 self._set(who, online)
 
     def all_down(self) -> None:

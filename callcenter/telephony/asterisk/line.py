@@ -392,7 +392,12 @@ class AsteriskLine:
             rang=leg.rang,
             ended=leg.ended,
         )
-        leg.tell(LegGone(leg.id, why or known))
+        gone = LegGone(leg.id, why or known)
+        if leg.inbound or gone.cause in (Cause.HUNG_UP, Cause.ENDED):
+            leg.tell(gone)
+        else:
+            # Whoever lost it takes the softphone for gone, too; it may be back already.
+            leg.tell(gone, then=lambda: self._spawn(self.devices.look(again=True)))
 
     # --- Connecting ---------------------------------------------------------------------------
 
