@@ -162,9 +162,13 @@ class Sound:
         """Whether these very bytes were in it, without a packet missing."""
         return alaw in b"".join(packet.payload for packet in self.voice)
 
+    def pieces(self) -> list[list[int]]:
+        """16-bit samples, a list for each packet."""
+        return [[_LINEAR[byte] for byte in packet.payload] for packet in self.voice]
+
     def samples(self) -> list[int]:
         """16-bit samples."""
-        return [_LINEAR[byte] for packet in self.voice for byte in packet.payload]
+        return [sample for piece in self.pieces() for sample in piece]
 
     def loudness(self) -> float:
         """Root mean square, 1 is as loud as can be."""
