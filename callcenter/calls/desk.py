@@ -57,7 +57,7 @@ class Desk:
         """
 
         def decide(connection: Connection, given: Given) -> Done:
-            before = queue.load_agent(connection, agent, lock=True)
+            before = self._locked(connection, agent)
             if before is None or before.state is AgentState.OFFLINE:
                 return Done(refused="not here")
             if before.state is AgentState.WRAP_UP:
@@ -138,8 +138,8 @@ class Desk:
         view: list[CaseView] = []
 
         def decide(connection: Connection, given: Given) -> Done:
-            busy = self._known(connection, agent)
             stored = tables.load(connection, self._calls.keys, call)
+            busy = self._known(connection, agent)
             if busy.call != call or stored is None or stored.call.case is None:
                 raise NotYours(call)
             offer = stored.call.offer
@@ -177,7 +177,7 @@ class Desk:
         await self._calls.commit(decide)
 
     def _wrap_up_over(self, timer: timers.Timer, connection: Connection, given: Given) -> Done:
-        before = queue.load_agent(connection, timer.ref, lock=True)
+        before = self._locked(connection, timer.ref)
         if not timers.take(connection, timer) or before is None:
             return Done(refused="the timer was moved")
         if before.state is not AgentState.WRAP_UP:
@@ -205,10 +205,17 @@ class Desk:
         return done
 
     def _known(self, connection: Connection, agent: str) -> Agent:
-        found = queue.load_agent(connection, agent, lock=True)
+        found = self._locked(connection, agent)
         if found is None:
             raise NotYours(agent)
         return found
+
+    def _locked(self, connection: Connection, agent: str) -> Agent | None:
+        """The agent, locked after the call that they are busy with: the order of all locks."""
+        found = queue.load_agent(connection, agent, lock=False)
+        if found is not None and found.call is not None:
+            tables.lock(connection, found.call)
+        return queue.load_agent(connection, agent, lock=True)
 
     def _agent_event(
         self,

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from callcenter.calls.model import Call, CallState, Leg, LegState, Outcome
-from callcenter.db import Connection, by_key, metadata, upsert
+from callcenter.db import Connection, by_key, for_update, metadata, upsert
 from callcenter.db.keys import DataKey, Keys
 from callcenter.db.schema import column_names
 from callcenter.ivr.flowset import FlowSet
@@ -135,6 +135,11 @@ def call_of_leg(connection: Connection, leg_id: str) -> str | None:
 def load(connection: Connection, keys: Keys, call_id: str) -> Stored | None:
     """The call with its legs, its open entry and offer and their agent, locked in this order."""
     return _load(connection, keys, call_id, lock=True)
+
+
+def lock(connection: Connection, call_id: str) -> None:
+    """Lock the call alone: before what is locked after it."""
+    connection.execute(for_update(select(call.c.id).where(call.c.id == call_id)))
 
 
 def peek(connection: Connection, keys: Keys, call_id: str) -> Stored | None:
