@@ -322,6 +322,8 @@ class Stored:
             told = [kind for kind, _, about in kinds if about == offer.id]
             ends = [kind for kind in told if kind in _ENDS]
             need(ends == [_END[offer.state]], "an offer ends once", offer, told)
+        pins = self.tables.query("SELECT call FROM call_case WHERE pin IS NOT NULL")
+        need(not pins, "nobody reads the PIN of a call that is over", pins)
         left = self.database.read_sync(lambda conn: conn.execute(select(command)).all())
         need(not left, "no command is left over", left)
 
