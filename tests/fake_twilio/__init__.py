@@ -27,6 +27,7 @@ from tests.fake_twilio.phones import WITHHELD, Handset, Heard
 from tests.fake_twilio.rest import Asked, Rest, RestFault
 from tests.fake_twilio.rest_messages import arrive
 from tests.fake_twilio.signing import SharedKey
+from tests.fake_twilio.tokens import TokenRefused, identity
 from tests.fake_twilio.webhooks import Webhook
 from tests.fake_twilio.world import Number, World
 
@@ -46,6 +47,7 @@ __all__ = [
     "Problem",
     "RestFault",
     "SharedKey",
+    "TokenRefused",
     "Webhook",
 ]
 
@@ -116,6 +118,19 @@ class FakeTwilio:
         if address is not None:
             self.world.phones[address] = made
         return made
+
+    def softphone(self, token: str, auto: str = "") -> Handset:
+        """A browser that registers with an access token, or comes back with a newer one.
+
+        Raises:
+            TokenRefused: the token opens nothing.
+        """
+        address = f"client:{identity(token, self.world.account)}"
+        known = self.world.phones.get(address)
+        if known is None:
+            return self.phone(address, auto)
+        known.registered = True
+        return known
 
     async def text(self, from_: str, to: str, body: str) -> Message:
         """Somebody writes a message to a number of ours."""

@@ -140,9 +140,10 @@ class Rest:
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen; ``world.base_url`` says where."""
-        from tests.fake_twilio import rest_calls, rest_messages
+        from tests.fake_twilio import control, rest_calls, rest_messages
 
         self._routes()
+        control.Control(self.world).add(self.app)
         rest_calls.add(self.app, self.world)
         rest_messages.add(self.app, self.world)
         self.app.router.add_route("*", "/2010-04-01/{rest:.*}", self._unknown)
@@ -287,6 +288,10 @@ class Rest:
         ):
             if given.has(name):
                 setattr(number, snake(name), given.method(name))
+        if number.voice_fallback_url and not number.voice_url:
+            raise Refusal(400, 21405)
+        if number.sms_fallback_url and not number.sms_url:
+            raise Refusal(400, 21406)
         if given.has("FriendlyName"):
             number.friendly_name = given.get("FriendlyName")
         return web.json_response(self._number_json(number))

@@ -13,11 +13,12 @@ from aiohttp import web
 from tests.fake_twilio.call import OVER, Call, Callback, Fetch, Instruction
 from tests.fake_twilio.conference import Conference, Participant
 from tests.fake_twilio.rest import API, Form, Json, Refusal, form, page, snake
+from tests.fake_twilio.tokens import IDENTITY
 from tests.fake_twilio.twiml import BadDocument, actions_must_be_absolute, parse
 from tests.fake_twilio.world import World
 
 E164 = re.compile(r"\+[1-9]\d{6,14}")
-CLIENT = re.compile(r"client:[A-Za-z0-9_.@+\-]{1,256}")
+CLIENT = re.compile(r"client:" + IDENTITY)
 SIP = re.compile(r"sips?:[^\s@]+@[^\s@]+")
 EVENTS = frozenset({"initiated", "ringing", "answered", "completed"})
 #: Longest TwiML in a request.

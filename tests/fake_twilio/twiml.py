@@ -96,7 +96,10 @@ def usable(url: str) -> bool:
     parts = urlsplit(url)
     if parts.scheme and parts.scheme not in ("http", "https"):
         return False
-    return not re.search(r"[\s\x00-\x1f]", url) and (not parts.scheme or bool(parts.hostname))
+    host = parts.hostname or ""
+    if parts.scheme and (not host or "_" in host):  # underscores are not permitted
+        return False
+    return not re.search(r"[\s\x00-\x1f]", url)
 
 
 def absolute(url: str) -> bool:

@@ -76,7 +76,7 @@ async def gather(call: Call, document: Document, verb: Element) -> Instruction |
     for nested in verb.nested:
         if nested.name == "Play" and nested.text:
             url = document.resolve(nested.text) or nested.text
-            await call.until(call.world.length(nested, url))
+            await call.until(call.world.length(nested, url, 13325))
     call.keys = asyncio.Queue()
     try:
         digits, finish = await _digits(call, document, verb, call.keys)

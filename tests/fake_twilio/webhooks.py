@@ -221,6 +221,8 @@ class Sender:
                 url, method, params = urljoin(url, headers["location"]), "GET", {}
                 continue
             hook.status = status
+            if body and "content-type" not in headers:
+                raise FetchFailed(12300, url, "no Content-Type", hook.fault is not None)
             if status >= 400:
                 raise FetchFailed(11200, url, f"HTTP {status}", hook.fault is not None)
             kind = headers.get("content-type", "").partition(";")[0].strip().lower()

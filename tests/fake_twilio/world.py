@@ -134,8 +134,8 @@ class World:
     def recording_url(self, sid: str) -> str:
         return f"{self.base_url}/2010-04-01/Accounts/{self.account.sid}/Recordings/{sid}"
 
-    async def length(self, verb: Element, what: str) -> float:
-        """How long a Say or a Play takes, once.
+    async def length(self, verb: Element, what: str, bad_type: int = 13420) -> float:
+        """How long a Say or a Play takes, once. ``bad_type``: the code for what is no sound.
 
         Raises:
             FetchFailed: the sound can't be played.
@@ -144,7 +144,7 @@ class World:
             return max(0.3, len(what) / CHARACTERS_PER_S)
         reply = await self.sender.media(what)
         if reply.content_type not in AUDIO:
-            raise FetchFailed(13420, what, repr(reply.content_type))
+            raise FetchFailed(bad_type, what, repr(reply.content_type))
         return length_of(reply.body) or PLAY_S
 
     # --- phones and calls --------------------------------------------------------------------
@@ -236,8 +236,9 @@ class World:
             else:
                 await self.sender.send(hook)
         except FetchFailed as failed:
+            progress = hook.kind.startswith("status:") and failed.code == 11200
             self.problems.report(
-                failed.code,
+                15003 if progress else failed.code,
                 f"{hook}: {failed.detail}",
                 call=hook.call,
                 url=hook.url,
