@@ -152,7 +152,7 @@ def test_the_agents_page_is_closed_in_mid_talk(
     until(lambda: abs(page.evaluate(LOUDEST) - CALLER_HZ) < 10, "the browser plays the tone")
     call = shown(page)["call"]["id"]
 
-    # Asterisk misses its sound after 20 s. The new page is there by then, and takes the caller back.
+    # Asterisk misses its sound after 20 s; the new page is there by then and takes the caller back.
     context = page.context
     page.close()
     closed = time.time()
