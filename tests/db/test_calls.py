@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 from typing import TypeVar
 
 import pytest
@@ -13,161 +12,27 @@ from sqlalchemy import select
 
 from callcenter import line
 from callcenter.calls import tables
-from callcenter.calls.desk import Desk
 from callcenter.calls.errors import NotNow, NotYours, TooLate
-from callcenter.calls.model import CallState, TimerKind
-from callcenter.calls.service import TIMER_AGAIN_S, Calls, Send
-from callcenter.calls.tables import Stored
+from callcenter.calls.model import TimerKind
+from callcenter.calls.service import TIMER_AGAIN_S
 from callcenter.cases import service as cases
 from callcenter.cases import tables as case_tables
 from callcenter.cases.service import CaseForm
-from callcenter.db import Connection, Database, DatabaseAway, metadata, timers
-from callcenter.db.facts import Sealer
+from callcenter.db import Connection, Database, DatabaseAway, timers
 from callcenter.db.keys import Keys
-from callcenter.db.tables import command, fact
+from callcenter.db.tables import command
 from callcenter.ivr.flowset import FlowSet
 from callcenter.ivr.loader import parse
-from callcenter.line import Cause, Device, DeviceKind
-from callcenter.queue import service as queue
-from callcenter.queue.agents import Agent, AgentState
+from callcenter.line import Cause
+from callcenter.queue.agents import AgentState
 from callcenter.queue.entries import RING_S
-from tests.db.stored import Hands, add_agents
-from tests.rules.center import TIMEZONE
+from tests.db.house import CALLER, LINE, StillHouse
+from tests.db.stored import Hands
 from tests.rules.histories import OPEN, shipped
 from tests.waiting import until
 
 T = TypeVar("T")
-LINE = "simulator"
-CALLER = "+628111234567"
-
-
-class House:
-    """One process, with agents at its desk and a line that only listens."""
-
-    def __init__(
-        self, database: Database, keys: Keys, clock: Hands, process: str, flows: FlowSet | None
-    ) -> None:
-        own, topics = shipped()
-        self.database = database
-        self.keys = keys
-        self.clock = clock
-        self.sends: list[Send] = []
-        self.calls = Calls(
-            database,
-            keys,
-            flows=flows or own,
-            topics=topics,
-            clock=clock,
-            timezone=TIMEZONE,
-            lines=(LINE,),
-            sealer=Sealer(database, keys),
-            process=process,
-            perform=self.sends.append,
-        )
-        self.desk = Desk(self.calls)
-
-    async def start(self, *legs: line.LiveLeg) -> None:
-        await self.calls.start()
-        await self.calls.handle(line.LineResumed(LINE, legs, ()))
-
-    async def ticks(self) -> None:
-        """Let the loop do what is due, until it sleeps."""
-        self.clock.asleep.clear()
-        loop = asyncio.create_task(self.calls.run_timers())
-        await asyncio.wait_for(self.clock.asleep.wait(), 20)
-        await until(lambda: not self.calls.fetching)
-        loop.cancel()
-        await asyncio.gather(loop, return_exceptions=True)
-
-    async def passes(self, ms: int) -> None:
-        self.clock.set(self.clock.now() + ms)
-        await self.ticks()
-
-    async def do(self, what: Callable[[Connection], T]) -> T:
-        return await self.database.write(what)
-
-    # --- people ---------------------------------------------------------------------------------
-
-    async def agent(self, name: str = "sari") -> str:
-        await self.do(lambda conn: add_agents(conn, [name]))
-        topics = shipped()[1]
-        await self.do(lambda conn: queue.set_topics(conn, name, topics))
-        await self.desk.sign_on(name, Device(DeviceKind.SIMULATED, name))
-        await self.desk.set_agent_state(name, "ready")
-        return name
-
-    async def dials(self, leg: str = "leg", caller: str | None = CALLER) -> str:
-        await self.calls.handle(line.CallArrived(leg, LINE, "1500630", caller))
-        found = await self.do(lambda conn: tables.call_of_leg(conn, leg))
-        assert found is not None
-        return found
-
-    async def queues(self, leg: str = "leg") -> str:
-        call = await self.dials(leg)
-        await self.calls.handle(line.Silence(leg, 1))
-        for rev in (2, 3):
-            await self.calls.handle(line.DigitsEntered(leg, rev, "1"))
-        await self.ticks()
-        return call
-
-    async def talks(self, leg: str = "leg") -> str:
-        """The agent takes the call, and they talk; gives the agent's leg."""
-        call = await self.queues(leg)
-        offer = (await self.stored(call)).call.offer
-        assert offer is not None
-        await self.desk.accept(offer.agent, offer.id)
-        await self.calls.handle(line.LegAnswered(offer.leg))
-        for one in (offer.leg, leg):
-            turn = self.newest(one)
-            assert isinstance(turn.wait, line.Room)
-            await self.calls.handle(line.RoomEntered(one, turn.rev, turn.wait.room))
-        assert (await self.stored(call)).call.state is CallState.TALKING
-        return offer.leg
-
-    # --- to look at -----------------------------------------------------------------------------
-
-    def newest(self, leg: str) -> line.Turn:
-        turns = [turn for send in self.sends for turn in send.turns if turn.leg == leg]
-        return turns[-1]
-
-    def commands(self) -> list[line.Command]:
-        return [sent.command for send in self.sends for sent in send.commands]
-
-    async def stored(self, call: str) -> Stored:
-        found = await self.do(lambda conn: tables.peek(conn, self.keys, call))
-        assert found is not None
-        return found
-
-    async def of(self, agent: str) -> Agent:
-        found = await self.do(lambda conn: queue.load_agent(conn, agent, lock=False))
-        assert found is not None
-        return found
-
-    async def due(self) -> list[timers.Timer]:
-        return await self.do(partial(timers.due, now=self.clock.now()))
-
-    async def kinds(self) -> list[str]:
-        wanted = select(fact.c.kind).order_by(fact.c.id)
-        return await self.do(lambda conn: list(conn.execute(wanted).scalars()))
-
-    async def pins(self) -> list[str]:
-        """The calls whose agent could still read a PIN."""
-        wanted = select(case_tables.call_case.c.call).where(
-            case_tables.call_case.c.pin.is_not(None)
-        )
-        return await self.do(lambda conn: list(conn.execute(wanted).scalars()))
-
-    async def everything(self) -> dict[str, list[tuple[object, ...]]]:
-        def look(connection: Connection) -> dict[str, list[tuple[object, ...]]]:
-            return {
-                table.name: sorted(map(tuple, connection.execute(select(table))), key=repr)
-                for table in metadata.sorted_tables
-            }
-
-        return await self.do(look)
-
-
-MakeHouse = Callable[..., House]
+MakeHouse = Callable[..., StillHouse]
 
 
 @pytest.fixture
@@ -175,14 +40,14 @@ async def another(database: Database, keys: Keys) -> MakeHouse:
     """Makes processes on the same database, with the same clock."""
     clock = Hands(OPEN)
 
-    def make(process: str = "first", flows: FlowSet | None = None) -> House:
-        return House(database, keys, clock, process, flows)
+    def make(process: str = "first", flows: FlowSet | None = None) -> StillHouse:
+        return StillHouse(database, keys, clock, process, flows)
 
     return make
 
 
 @pytest.fixture
-async def house(another: MakeHouse) -> House:
+async def house(another: MakeHouse) -> StillHouse:
     first = another()
     await first.start()
     return first
@@ -191,7 +56,9 @@ async def house(another: MakeHouse) -> House:
 # --- signals --------------------------------------------------------------------------------------
 
 
-async def test_the_committed_turn_comes_back_and_a_repeated_call_is_one_call(house: House) -> None:
+async def test_the_committed_turn_comes_back_and_a_repeated_call_is_one_call(
+    house: StillHouse,
+) -> None:
     arrived = line.CallArrived("leg", LINE, "1500630", CALLER)
     turn = await house.calls.handle(arrived)
     assert turn == house.newest("leg")
@@ -216,7 +83,7 @@ async def test_the_committed_turn_comes_back_and_a_repeated_call_is_one_call(hou
         line.LegAnswered("leg"),
     ],
 )
-async def test_what_fits_nothing_writes_nothing(house: House, signal: line.Signal) -> None:
+async def test_what_fits_nothing_writes_nothing(house: StillHouse, signal: line.Signal) -> None:
     await house.dials()
     before, sends = await house.everything(), len(house.sends)
     await house.calls.handle(signal)
@@ -228,7 +95,7 @@ async def test_nothing_is_performed_when_nothing_could_be_saved(
     another: MakeHouse, database: Database, keys: Keys, open_database: Callable[[str], Database]
 ) -> None:
     url = database.url.render_as_string(hide_password=False)
-    house = House(open_database(url), keys, Hands(OPEN), "away", None)
+    house = StillHouse(open_database(url), keys, Hands(OPEN), "away", None)
     await house.start()
     await house.dials()
     sends = len(house.sends)
@@ -238,7 +105,7 @@ async def test_nothing_is_performed_when_nothing_could_be_saved(
     assert len(house.sends) == sends
 
 
-async def test_a_callers_number_is_written_in_one_place_only(house: House) -> None:
+async def test_a_callers_number_is_written_in_one_place_only(house: StillHouse) -> None:
     call = await house.dials()
     stored = await house.stored(call)
     assert tables.caller_number(house.keys, stored) == CALLER
@@ -251,7 +118,7 @@ async def test_a_callers_number_is_written_in_one_place_only(house: House) -> No
 
 
 async def test_callers_finish_in_the_flows_that_they_began_in(
-    house: House, another: MakeHouse
+    house: StillHouse, another: MakeHouse
 ) -> None:
     call = await house.dials()
     own, topics = shipped()
@@ -273,7 +140,7 @@ async def test_callers_finish_in_the_flows_that_they_began_in(
 
 
 async def test_a_timer_that_is_set_while_the_loop_looks_is_not_slept_over(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: StillHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An agent gets ready between the loop's look and its sleep: rung at once, not in 5 seconds."""
     agent = await house.agent()
@@ -304,7 +171,7 @@ async def test_a_timer_that_is_set_while_the_loop_looks_is_not_slept_over(
 
 
 async def test_a_timer_that_fails_keeps_no_other_one_from_being_handled(
-    house: House, caplog: pytest.LogCaptureFixture
+    house: StillHouse, caplog: pytest.LogCaptureFixture
 ) -> None:
     await house.agent()
     call = await house.queues()
@@ -321,7 +188,7 @@ async def test_a_timer_that_fails_keeps_no_other_one_from_being_handled(
     assert "of_a_newer_version" in caplog.text
 
 
-async def test_no_timer_waits_for_a_slow_recording(house: House) -> None:
+async def test_no_timer_waits_for_a_slow_recording(house: StillHouse) -> None:
     await house.agent()
     slow = asyncio.Event()
 
@@ -347,7 +214,7 @@ async def test_no_timer_waits_for_a_slow_recording(house: House) -> None:
     assert [timer for timer in await house.due() if timer.kind == TimerKind.RECORDING] == []
 
 
-async def test_a_message_is_a_case_whose_recording_comes_home(house: House) -> None:
+async def test_a_message_is_a_case_whose_recording_comes_home(house: StillHouse) -> None:
     asked: list[tuple[str, str]] = []
 
     async def fetch(line_name: str, name: str) -> None:
@@ -369,7 +236,7 @@ async def test_a_message_is_a_case_whose_recording_comes_home(house: House) -> N
     assert await house.pins() == []
 
 
-async def test_a_recording_that_an_agent_interrupted_is_kept(house: House) -> None:
+async def test_a_recording_that_an_agent_interrupted_is_kept(house: StillHouse) -> None:
     """It comes late, for an old Turn: the flow does not want it, and it is not lost."""
     call = await house.dials()
     await house.calls.handle(line.RecordingMade("leg", 0, f"{call}-0", 6))
@@ -383,7 +250,7 @@ async def test_a_recording_that_an_agent_interrupted_is_kept(house: House) -> No
 
 
 async def test_what_was_asked_while_a_line_was_away_is_asked_again_but_no_phone_rings_twice(
-    house: House, another: MakeHouse
+    house: StillHouse, another: MakeHouse
 ) -> None:
     await house.agent()
     await house.queues()
@@ -404,7 +271,7 @@ async def test_what_was_asked_while_a_line_was_away_is_asked_again_but_no_phone_
 
 
 async def test_an_agents_phone_of_an_offer_that_is_over_is_ended_when_we_are_back(
-    house: House,
+    house: StillHouse,
 ) -> None:
     await house.agent()
     await house.queues()
@@ -424,7 +291,7 @@ async def test_an_agents_phone_of_an_offer_that_is_over_is_ended_when_we_are_bac
 # --- agents ---------------------------------------------------------------------------------------
 
 
-async def test_clicks_that_come_twice_late_or_from_somebody_else(house: House) -> None:
+async def test_clicks_that_come_twice_late_or_from_somebody_else(house: StillHouse) -> None:
     agent = await house.agent()
     call = await house.queues()
     other = await house.agent("budi")
@@ -450,7 +317,7 @@ async def test_clicks_that_come_twice_late_or_from_somebody_else(house: House) -
         await house.desk.hang_up(agent, "no such call")
 
 
-async def test_what_an_agent_may_be(house: House) -> None:
+async def test_what_an_agent_may_be(house: StillHouse) -> None:
     agent = await house.agent()
     with pytest.raises(NotNow):
         await house.desk.set_agent_state(agent, "dancing")
@@ -475,7 +342,7 @@ async def test_what_an_agent_may_be(house: House) -> None:
         await house.desk.set_agent_state(agent, "ready")
 
 
-async def test_who_is_only_asked_does_not_write(house: House) -> None:
+async def test_who_is_only_asked_does_not_write(house: StillHouse) -> None:
     agent = await house.agent()
     call = await house.queues()
     offer = (await house.stored(call)).call.offer
@@ -494,7 +361,7 @@ async def test_who_is_only_asked_does_not_write(house: House) -> None:
 # --- PINs -----------------------------------------------------------------------------------------
 
 
-async def test_the_pin_of_a_call_that_nobody_answered_ends_with_it(house: House) -> None:
+async def test_the_pin_of_a_call_that_nobody_answered_ends_with_it(house: StillHouse) -> None:
     await house.agent()
     call = await house.queues()
     assert await house.pins() == [call]
@@ -503,7 +370,7 @@ async def test_the_pin_of_a_call_that_nobody_answered_ends_with_it(house: House)
 
 
 @pytest.mark.parametrize("first", ["agent", "caller"])
-async def test_the_pin_of_a_talk_is_there_for_the_wrap_up(house: House, first: str) -> None:
+async def test_the_pin_of_a_talk_is_there_for_the_wrap_up(house: StillHouse, first: str) -> None:
     agent = await house.agent()
     leg = await house.talks()
     gone = [line.LegGone(leg, Cause.HUNG_UP), line.LegGone("leg", Cause.HUNG_UP)]
@@ -516,7 +383,7 @@ async def test_the_pin_of_a_talk_is_there_for_the_wrap_up(house: House, first: s
 
 
 @pytest.mark.parametrize("how", ["signs off", "says nothing"])
-async def test_a_wrap_up_that_nobody_finishes_is_finished(house: House, how: str) -> None:
+async def test_a_wrap_up_that_nobody_finishes_is_finished(house: StillHouse, how: str) -> None:
     agent = await house.agent()
     leg = await house.talks()
     await house.calls.handle(line.LegGone("leg", Cause.HUNG_UP))
@@ -533,7 +400,7 @@ async def test_a_wrap_up_that_nobody_finishes_is_finished(house: House, how: str
     assert (await house.kinds()).count("wrap_up_done") == 1
 
 
-async def test_after_a_lost_agent_the_pin_ends_with_the_call(house: House) -> None:
+async def test_after_a_lost_agent_the_pin_ends_with_the_call(house: StillHouse) -> None:
     await house.agent()
     leg = await house.talks()
     await house.calls.handle(line.LegGone(leg, Cause.LOST))
