@@ -11,7 +11,9 @@ import base64
 import binascii
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from aiohttp import web
 
@@ -104,12 +106,35 @@ async def form(request: web.Request) -> Form:
     return Form([(name, str(value)) for name, value in posted.items()])
 
 
+PAGING = frozenset({"PageSize", "Page", "PageToken"})
+
+
+def only(request: web.Request, *filters: str) -> None:
+    """Refuse a filter that the fake would not heed, rather than answer too much.
+
+    Raises:
+        Refusal: such a filter was given.
+    """
+    unknown = set(request.query) - set(filters) - PAGING
+    if unknown:
+        raise Refusal(400, NOT_MODELLED, f"filters {sorted(unknown)}")
+
+
+def since(rows: list[Json], field: str, day: str | None) -> list[Json]:
+    """The rows of ``day`` (``2026-02-28``, in UTC, a time after it counts for nothing) and later."""
+    if day is None:
+        return rows
+    day = day[:10]
+    return [row for row in rows if parsedate_to_datetime(row[field]).date().isoformat() >= day]
+
+
 def page(request: web.Request, name: str, rows: Sequence[Json]) -> web.Response:
     """One page of a list, as the 2010 API pages it."""
     size = min(1000, int(request.query.get("PageSize", PAGE_SIZE)))
     number = int(request.query.get("Page", 0))
     start = number * size
-    query = "&".join(f"{k}={v}" for k, v in request.query.items() if k not in ("Page", "PageToken"))
+    given = [(k, v) for k, v in request.query.items() if k not in ("Page", "PageToken")]
+    query = urlencode(given)
     more = start + size < len(rows)
     path = request.path
     following = f"{path}?{query}{'&' if query else ''}Page={number + 1}" if more else None
@@ -256,6 +281,7 @@ class Rest:
         )
 
     async def _numbers(self, request: web.Request) -> web.Response:
+        only(request, "PhoneNumber")
         wanted = request.query.get("PhoneNumber", "").strip()
         rows = [
             self._number_json(one)
@@ -315,12 +341,14 @@ class Rest:
         }
 
     async def _recordings(self, request: web.Request) -> web.Response:
+        only(request, "CallSid", "DateCreated>")
         call = request.match_info.get("call") or request.query.get("CallSid")
         rows = [
             self._recording_json(sid)
             for sid, one in self.world.recordings.items()
             if not call or one.call == call
         ]
+        rows = since(rows, "date_created", request.query.get("DateCreated>"))
         return page(request, "recordings", rows)
 
     async def _recording(self, request: web.Request) -> web.Response:

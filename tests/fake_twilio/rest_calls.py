@@ -12,7 +12,7 @@ from aiohttp import web
 
 from tests.fake_twilio.call import OVER, Call, Callback, Fetch, Instruction
 from tests.fake_twilio.conference import Conference, Participant
-from tests.fake_twilio.rest import API, Form, Json, Refusal, form, page, snake
+from tests.fake_twilio.rest import API, Form, Json, Refusal, form, only, page, since, snake
 from tests.fake_twilio.tokens import IDENTITY
 from tests.fake_twilio.twiml import BadDocument, actions_must_be_absolute, parse
 from tests.fake_twilio.world import World
@@ -137,11 +137,15 @@ class Calls:
         return web.json_response(self._json(self._find(request)))
 
     async def list(self, request: web.Request) -> web.Response:
+        only(request, "Status", "To", "From", "ParentCallSid", "StartTime>")
         rows = sorted(self.world.calls.values(), key=lambda one: -one.created_at)
         made = [self._json(one) for one in rows]
         for name in ("Status", "To", "From", "ParentCallSid"):
             if name in request.query:
                 made = [one for one in made if one[snake(name)] == request.query[name]]
+        if "StartTime>" in request.query:
+            made = [one for one in made if one["start_time"]]
+            made = since(made, "start_time", request.query["StartTime>"])
         return page(request, "calls", made)
 
     async def update(self, request: web.Request) -> web.Response:
@@ -220,6 +224,7 @@ class Conferences:
         return room
 
     async def list(self, request: web.Request) -> web.Response:
+        only(request, "FriendlyName", "Status")
         query = request.query
         rows = [
             self._json(room)
@@ -244,6 +249,7 @@ class Conferences:
 
     async def participants(self, request: web.Request) -> web.Response:
         room = self._find(request)
+        only(request, "Muted", "Hold", "Coaching")
         rows = [self._participant_json(one) for one in room.participants]
         for field, name in (("muted", "Muted"), ("hold", "Hold"), ("coaching", "Coaching")):
             if name in request.query:

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from tests.fake_twilio.codes import CODES, NOT_MODELLED
 from tests.fake_twilio.messaging import Message
-from tests.fake_twilio.rest import API, Form, Json, Refusal, form, page
+from tests.fake_twilio.rest import API, Form, Json, Refusal, form, only, page
 from tests.fake_twilio.webhooks import FetchFailed
 from tests.fake_twilio.world import Number, World
 
@@ -168,6 +168,7 @@ class Messages:
         return web.json_response(self._json(self._find(request)))
 
     async def list(self, request: web.Request) -> web.Response:
+        only(request, "To", "From")
         rows = [self._json(one) for one in reversed(self.desk.sent.values())]
         for field_, name in (("to", "To"), ("from", "From")):
             if name in request.query:

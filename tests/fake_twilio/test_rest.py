@@ -417,8 +417,8 @@ async def test_participants_are_held_muted_and_removed(
     def change(**what: Any) -> Callable[[Any], Any]:
         return lambda c: c.conferences(room.sid).participants(one).update(**what)
 
-    await library(change(hold=True, hold_url=f"{site.url}/hold.wav"))
     site.answers["/hold.wav"] = (200, "audio/wav", b"")
+    await library(change(hold=True, hold_url=f"{site.url}/hold.wav"))
     await twilio.clock.settle()
     assert (caller.talking_to, agent.talking_to) == (set(), set())
     assert caller.said("hold.wav")
@@ -443,6 +443,20 @@ async def test_a_coach_is_heard_by_one_only(
     assert coach.talking_to == {CALLER, "client:ani"}
     assert agent.talking_to == {CALLER, "+628111000119"}
     assert caller.talking_to == {"client:ani"}
+
+
+@pytest.mark.parametrize("label, code", [("leg/1", 16023), ("leg%2F1", 16023), ("taken", 16025)])
+async def test_labels_that_are_refused(
+    twilio: FakeTwilio, library: Library, site: Site, label: str, code: int
+) -> None:
+    """conference: participantLabel; the call goes on with the next verb."""
+    room = '<Dial><Conference participantLabel="{}">r</Conference></Dial><Say>Out</Say>'
+    site.answers["/voice"] = [room.format("taken"), room.format(label)]
+    await twilio.phone("+628111000119").dial(OURS)
+    caller = twilio.phone(CALLER)
+    await caller.dial(OURS)
+    assert caller.said("Out")
+    assert [problem.code for problem in twilio.problems] == [code]
 
 
 async def test_a_waiting_document_may_not_gather(
@@ -495,6 +509,8 @@ async def test_a_recording_is_fetched_and_deleted(
     assert (await library(lambda c: c.recordings(sid).fetch())).duration == "2"
     call_sid = twilio.calls[0].sid
     assert len(await library(lambda c: c.recordings.list(call_sid=call_sid))) == 1
+    today = twilio.clock.wall().date()
+    assert len(await library(lambda c: c.recordings.list(date_created_after=today))) == 1
     assert await library(lambda c: c.recordings(sid).delete())
     assert await refused(library(lambda c: c.recordings(sid).fetch())) == (404, 20404)
 

@@ -232,7 +232,7 @@ NOUNS: dict[str, Grammar] = {
             "waitMethod": (_method, 13234),
             "beep": (_one_of("true", "false", "onEnter", "onExit"), 13235),
             "maxParticipants": (_whole(2, 250), 12200),
-            "participantLabel": (lambda v: 0 < len(v) <= 128, 12200),
+            "participantLabel": (_any, 16023),  # looked at when somebody joins with it
             "jitterBufferSize": (_one_of("small", "medium", "large", "off"), 12200),
             "region": (_any, 12200),
             "coach": (lambda v: re.fullmatch(r"CA[0-9a-f]{32}", v) is not None, 13240),
@@ -365,6 +365,9 @@ def _whole_element(element: Element, warn: Warn) -> None:
         warn(11100, f"<Redirect> to {text!r}")
     if name == "Conference" and (not text or len(text) > 128):
         warn(13237, f"{text!r}")
+    nouns = [one.name for one in element.nested]
+    if name == "Dial" and "Conference" in nouns and len(nouns) > 1:
+        warn(13000, f"{nouns} in one <Dial>")
     if name == "Dial" and not text and not element.nested:
         warn(13224, "<Dial> of nobody")
 

@@ -7,7 +7,9 @@ A verb returns where the call goes on, or None for the next verb of the document
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
+from urllib.parse import unquote
 
 from tests.fake_twilio.call import Call, Fetch, HungUp, Instruction, Replaced
 from tests.fake_twilio.clock import first
@@ -16,6 +18,8 @@ from tests.fake_twilio.dialing import dial_parties
 from tests.fake_twilio.recordings import Recording, seconds
 from tests.fake_twilio.twiml import Document, Element
 from tests.fake_twilio.webhooks import FetchFailed
+
+_CALL_SID = re.compile(r"CA[0-9a-f]{32}")
 
 #: Play with loop="0" stops after so many times.
 MOST_LOOPS = 1000
@@ -290,6 +294,9 @@ async def _enter(call: Call, document: Document, verb: Element, noun: Element) -
         return {"DialCallStatus": "failed"}
     room = world.conference(noun.text)
     label = noun.get("participantLabel")
+    if len(label) > 128 or "/" in unquote(label) or _CALL_SID.fullmatch(label):
+        call.report(16023, label)
+        return {"DialCallStatus": "failed"}
     if label and any(one.label == label for one in room.participants):
         call.report(16025, label)
         return {"DialCallStatus": "failed"}
