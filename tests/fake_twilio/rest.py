@@ -121,7 +121,7 @@ def only(request: web.Request, *filters: str) -> None:
 
 
 def since(rows: list[Json], field: str, day: str | None) -> list[Json]:
-    """The rows of ``day`` (``2026-02-28``, in UTC, a time after it counts for nothing) and later."""
+    """The rows of ``day`` (``2026-02-28…``, in UTC) and later."""
     if day is None:
         return rows
     day = day[:10]
