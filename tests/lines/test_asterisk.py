@@ -95,12 +95,23 @@ async def test_in_a_room_both_hear_each_other_and_a_held_one_hears_music(
     talk = asyncio.create_task(agent.speak(2.0))
     assert share(await caller.listen(1.8), TONE_HZ) > 0.7
     await talk
-    await story.turn(leg, Room("room-sound", muted=True))
-    talk = asyncio.create_task(caller.speak(1.5))
-    muted = await agent.listen(1.2)
-    await talk
-    assert level(muted) < 50
     await asterisk.line.do(EndRoom("room-sound"))
+
+
+async def test_a_muted_one_hears_and_is_not_heard(story: Story, asterisk: AsteriskDriver) -> None:
+    caller = await asterisk.arrive()
+    leg = (await asterisk.heard.first(CallArrived)).leg
+    agent, agent_leg = await story.agent()
+    assert isinstance(agent, AsteriskPhone)
+    for one in (leg, agent_leg):
+        await story.turn(one, Room("room-muted"))
+    for muted in (False, True, False):
+        await story.turn(leg, Room("room-muted", muted=muted))
+        talk = asyncio.create_task(caller.speak(1.5))
+        heard = await agent.listen(1.2)
+        await talk
+        assert (level(heard) < 50) is muted
+    await asterisk.line.do(EndRoom("room-muted"))
 
 
 async def test_a_recording_holds_what_was_said(story: Story, asterisk: AsteriskDriver) -> None:

@@ -323,9 +323,9 @@ class Leg:
         """Be in the bridge of ``place``. Adding twice would interrupt the talk: compare first."""
         target = self._house.music if place == MUSIC else place.room
         if target != self.bridge:
-            # Added to another bridge, a channel is moved and need not leave first; but moved from
-            # a room into the music it would hear none.
-            if self.bridge is not None and not place.talking:
+            # A channel that is moved from bridge to bridge arrives after the answer (and muting it
+            # meanwhile is lost, seen half of the times); one that left first enters at once.
+            if self.bridge is not None:
                 await self._leave_bridge()
             if target is not None:
                 await self._enter(target, room=place.talking)

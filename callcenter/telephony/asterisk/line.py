@@ -265,6 +265,8 @@ class AsteriskLine:
         leg = self._legs.get(name)
         if leg is not None:
             await leg.hang_up()
+            if leg.away:  # nobody will tell us
+                self._gone(leg, None)
         else:
             await self._ask_end(f"/channels/{segment(name)}")
 
@@ -417,6 +419,8 @@ class AsteriskLine:
         self._resumed = True
         legs = tuple(_live(leg) for leg in found.legs)
         await self.emit(LineResumed(self.name, legs, tuple(sorted(found.rooms))))
+        # Their time may be nearly up: nobody renewed it while we were away.
+        self._spawn(self._renew_guards())
         self._spawn(self.devices.look())
         self._spawn(self._tell_messages())
 
@@ -444,19 +448,21 @@ class AsteriskLine:
     # --- Beside the calls ---------------------------------------------------------------------
 
     async def _keep_guards(self) -> None:
-        """Say that we are well, for each caller who hears only us; look after those in the net."""
         while True:
             await asyncio.sleep(self.guard_s / 3)
-            if not self.ari.up:
-                continue
-            for leg in list(self._legs.values()):
-                try:
-                    if leg.away:
-                        await self._look_after(leg)
-                    elif leg.guarded and leg.looked_after and not leg.gone:
-                        await leg.guard(on=True)
-                except (AriRefused, AriAway):
-                    continue  # it is going, or the connection is
+            if self.ari.up:
+                await self._renew_guards()
+
+    async def _renew_guards(self) -> None:
+        """Say that we are well, for each caller who hears only us; look after those in the net."""
+        for leg in list(self._legs.values()):
+            try:
+                if leg.away:
+                    await self._look_after(leg)
+                elif leg.guarded and leg.looked_after and not leg.gone:
+                    await leg.guard(on=True)
+            except (AriRefused, AriAway):
+                continue  # it is going, or the connection is
 
     async def _look_after(self, leg: Leg) -> None:
         """Does the dialplan still mean to give ``leg`` back?"""
@@ -464,7 +470,7 @@ class AsteriskLine:
             channel = await self.ari.get(f"/channels/{segment(leg.id)}", Channel)
         except AriRefused as error:
             if error.status == GONE_STATUS and leg.away:
-                self._gone(leg, None, Cause.HUNG_UP)
+                self._gone(leg, None, None if leg.ended else Cause.HUNG_UP)
             return
         if channel.channelvars.get("CC_NET") == "message" and leg.away:
             self._gone(leg, None, Cause.FAILED)
