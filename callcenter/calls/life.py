@@ -40,6 +40,8 @@ from callcenter.queue.facts import QueueFact
 
 #: A call that nobody has answered by then ends; talking has no limit.
 CALL_LIMIT_S = 3600
+#: Turns of a caller; a line that refuses one after the other would go on for ever.
+MOST_TURNS = 1000
 #: For "press 1 to take this call" on an agent's telephone.
 PRESS_ONE_MS = 8000
 
@@ -163,11 +165,12 @@ def _caller_refused(life: Life, happened: Happened) -> Doing:
     if happened.rev != caller.rev or life.call.visit is None:
         life.refused = "an old Turn"
         return
-    for event in (
+    answers = (
         line.Silence(caller.id, caller.rev),
         line.PromptsEnded(caller.id, caller.rev),
         line.RecordingMade(caller.id, caller.rev, "", 0),
-    ):
+    )
+    for event in answers if caller.rev < MOST_TURNS else ():
         done = engine.step(life.world.flows, life.call.visit, event, life.now)
         if not done.refused:
             yield from life.walk(done)
