@@ -27,7 +27,7 @@ from callcenter.queue import service as queue
 from callcenter.queue.agents import Agent
 from tests.db.stored import Hands, add_agents
 from tests.rules.center import TIMEZONE
-from tests.rules.histories import shipped
+from tests.rules.flows import shipped
 from tests.waiting import until
 
 T = TypeVar("T")

@@ -28,7 +28,8 @@ from callcenter.queue.agents import AgentState
 from callcenter.queue.entries import RING_S
 from tests.db.house import CALLER, LINE, StillHouse
 from tests.db.stored import Hands
-from tests.rules.histories import OPEN, shipped
+from tests.rules.flows import shipped
+from tests.rules.histories import OPEN
 from tests.waiting import until
 
 T = TypeVar("T")

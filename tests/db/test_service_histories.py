@@ -15,7 +15,8 @@ from callcenter.db import Connection, Database, metadata
 from callcenter.db.keys import Keys
 from callcenter.db.migrate import upgrade
 from tests.db.stored import Stored, add_agents, seeded
-from tests.rules.histories import LINES, OPEN, History, Knobs, shipped
+from tests.rules.flows import shipped, wild
+from tests.rules.histories import LINES, OPEN, History, Knobs
 from tests.rules.network import Luck, Schedule
 
 AGENTS = 3
@@ -27,6 +28,7 @@ knobs = st.builds(
     agents=st.integers(0, AGENTS),
     luck=lucks,
     breaks=st.integers(0, 2),
+    wild=st.booleans(),
 )
 
 
@@ -51,7 +53,8 @@ def empty(connection: Connection) -> None:
 def play(seed: int, made_of: Knobs, database: Database, keys: Keys) -> None:
     """Play the history of ``seed``."""
     rng, schedule = random.Random(seed), Schedule(OPEN)
-    flows, topics = shipped()
+    own, topics = shipped()
+    flows = wild() if made_of.wild else own
     stored = Stored(database, keys, rng, schedule, flows, topics, LINES)
     history = History(rng, schedule, made_of, stored)
 

@@ -12,20 +12,17 @@ import random
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import Protocol
 
-from callcenter import line, resources
+from callcenter import line
 from callcenter.calls.model import Accepted, Declined
-from callcenter.ivr.flowset import FlowSet
-from callcenter.ivr.loader import load
 from callcenter.line import DeviceKind
 from callcenter.queue.agents import Agent, AgentEvent, AgentState
 from callcenter.queue.entries import Offer
 from callcenter.queue.matching import Matches
-from callcenter.queue.topics import Topic
-from callcenter.queue.topics import load as load_topics
 from tests.rules.center import InMemory
+from tests.rules.flows import shipped, wild
 from tests.rules.invariants import Snapshot, need
 from tests.rules.network import Happening, Luck, Network, Phone, Schedule
 from tests.rules.rest import check_end, check_rest
@@ -53,14 +50,7 @@ class Knobs:
     patient: bool = False  #: callers stay until the flow lets them go
     closed: bool = False  #: the office is closed
     limit_ms: int | None = None  #: a call's limit, sooner than in life
-
-
-@lru_cache(maxsize=1)
-def shipped() -> tuple[FlowSet, dict[str, Topic]]:
-    """The hotline's own flows."""
-    folder = resources.flows()
-    topics = load_topics((folder / "topics.yaml").read_text(encoding="utf-8"))
-    return load(folder, frozenset(topics)), topics
+    wild: bool = False  #: flows that do what the hotline's own do not
 
 
 def knobs_of(seed: int) -> Knobs:
@@ -75,6 +65,7 @@ def knobs_of(seed: int) -> Knobs:
         patient=rng.random() < 0.04,
         closed=rng.random() < 0.05,
         limit_ms=rng.randrange(5_000, 90_000) if rng.random() < 0.05 else None,
+        wild=rng.random() < 0.4,
     )
 
 
@@ -268,7 +259,7 @@ def in_memory(seed: int, knobs: Knobs | None = None) -> History:
     rng = random.Random(seed)
     schedule = Schedule(OPEN + (CLOSED_MS if knobs.closed else 0))
     flows, topics = shipped()
-    center = InMemory(rng, schedule, flows, topics, LINES)
+    center = InMemory(rng, schedule, wild() if knobs.wild else flows, topics, LINES)
     center.limit_ms = knobs.limit_ms
     return History(rng, schedule, knobs, center)
 

@@ -24,7 +24,8 @@ from callcenter.line import Cause, DeviceKind
 from callcenter.queue.agents import Agent, AgentEvent
 from callcenter.queue.entries import Entry, Offer
 from tests.rules.center import InMemory
-from tests.rules.histories import LINES, OPEN, shipped
+from tests.rules.flows import shipped
+from tests.rules.histories import LINES, OPEN
 from tests.rules.network import Schedule
 
 _Command = TypeVar("_Command", line.RingLeg, line.EndLeg, line.EndRoom)

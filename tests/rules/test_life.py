@@ -16,7 +16,7 @@ from callcenter.line import Cause, DeviceKind
 from callcenter.queue import entries
 from callcenter.queue.agents import AgentEvent, AgentState
 from callcenter.queue.entries import EntryState, OfferState
-from tests.rules.histories import shipped
+from tests.rules.flows import shipped
 from tests.rules.story import Story
 
 
@@ -250,6 +250,20 @@ def test_a_goodbye_that_can_not_be_said_is_a_hang_up(story: Story) -> None:
     gone = story.ear.turns["caller"]
     outcome = story.tell(line.Refused("caller", Cause.FAILED, gone.rev))
     assert (outcome.turns, outcome.commands) == ((), (line.EndLeg("caller"),))
+
+
+def test_a_line_that_can_do_nothing_loses_the_caller_in_the_end(story: Story) -> None:
+    """Not even music: without a limit the two would go on as fast as they can."""
+    story.agents("sari")
+    story.center.desk("sari", AgentEvent.PAUSE)
+    story.queues()
+    for _ in range(life.MOST_TURNS):
+        outcome = story.tell(line.Refused("caller", Cause.FAILED, story.call.caller.rev))
+        if outcome.commands:
+            break
+    assert outcome.commands == (line.EndLeg("caller"),)
+    story.gone("caller", Cause.ENDED)
+    assert story.call.state is CallState.ENDED
 
 
 def test_a_turn_that_can_not_be_done_is_a_silence(story: Story) -> None:
