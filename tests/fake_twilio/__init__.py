@@ -61,9 +61,9 @@ class FakeTwilio:
         self._at = (host, port)
 
     async def __aenter__(self) -> Self:
+        self.world.clock.start()
         await self.world.sender.start()
         await self.rest.start(*self._at)
-        self.world.clock.start()
         return self
 
     async def __aexit__(
@@ -73,7 +73,7 @@ class FakeTwilio:
         trace: TracebackType | None,
     ) -> None:
         await self.world.close()
-        await self.world.clock.stop()
+        self.world.clock.stop()
         await self.rest.stop()
         await self.world.sender.stop()
         if error is None and self.world.crashes:

@@ -1,4 +1,4 @@
-"""The fake's own time. It stands still until a test advances it, or runs at a chosen speed.
+"""The fake's own time. It stands still until a test advances it, or runs with the event loop.
 
 Seconds are virtual. A test that says ``await clock.advance(60)`` sees everything happen that a
 minute brings, in order, with every webhook answered before the next thing happens.
@@ -21,27 +21,27 @@ PASSES = 25
 
 
 class Clock:
-    """``speed`` 0: only :meth:`advance` moves it; 1: as fast as a wall clock; 10: ten times."""
+    """``speed`` 0: only :meth:`advance` moves it; 1: as fast as the event loop's clock, which is
+    the wall's or a :class:`~tests.fake_twilio.virtual.VirtualLoop`'s; 10: ten times as fast."""
 
     def __init__(self, speed: float = 0.0) -> None:
         self.speed = speed
         self._epoch = time.time()
         self._now = 0.0
-        self._started = time.monotonic()
+        self._started = 0.0
         self._heap: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._running: set[asyncio.Future[None]] = set()
         self._order = itertools.count()
         self._busy = 0
         self._requests = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
-        self._wake = asyncio.Event()
-        self._pump: asyncio.Task[None] | None = None
 
     @property
     def now(self) -> float:
         """Virtual seconds since the start."""
         if self.speed:
-            return (time.monotonic() - self._started) * self.speed
+            return (asyncio.get_running_loop().time() - self._started) * self.speed
         return self._now
 
     @property
@@ -58,9 +58,16 @@ class Clock:
 
     def timer(self, seconds: float) -> asyncio.Future[None]:
         """Done after ``seconds``; cancel it when it is no longer wanted."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._heap, (self.now + max(0.0, seconds), next(self._order), future))
-        self._wake.set()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        if self.running:
+            handle = loop.call_later(max(0.0, seconds) / self.speed, _ring, future)
+            self._running.add(future)
+            future.add_done_callback(lambda _: handle.cancel())
+            future.add_done_callback(self._running.discard)
+        else:
+            due = self._now + max(0.0, seconds)
+            heapq.heappush(self._heap, (due, next(self._order), future))
         return future
 
     async def sleep(self, seconds: float) -> None:
@@ -129,32 +136,19 @@ class Clock:
         return bool(self._heap)
 
     def start(self) -> None:
-        """Begin to run, if it is a running clock."""
-        if self.running and self._pump is None:
-            self._started = time.monotonic()
-            self._pump = asyncio.create_task(self._run())
+        """Time begins now."""
+        self._started = asyncio.get_running_loop().time()
 
-    async def stop(self) -> None:
-        if self._pump is not None:
-            self._pump.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._pump
-            self._pump = None
-        for _, _, future in self._heap:
+    def stop(self) -> None:
+        """Nobody waits any longer."""
+        for future in [*self._running, *(one for _, _, one in self._heap)]:
             future.cancel()
         self._heap.clear()
 
-    async def _run(self) -> None:
-        while True:
-            self._wake.clear()
-            wait: float | None = None
-            if self._drop_cancelled():
-                wait = (self._heap[0][0] - self.now) / self.speed
-                if wait <= 0:
-                    heapq.heappop(self._heap)[2].set_result(None)
-                    continue
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), wait)
+
+def _ring(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 async def first(*futures: asyncio.Future[Any]) -> None:
