@@ -29,6 +29,7 @@ from callcenter.line import (
 )
 from tests.capabilities import require
 from tests.lines.drivers.asterisk import AsteriskDriver, AsteriskPhone, Pair, asterisk_driver
+from tests.lines.drivers.sip import Carrier
 from tests.lines.sound import level, share
 from tests.lines.test_contract import LONG, SHORT, Story
 from tests.waiting import until
@@ -345,3 +346,50 @@ async def test_no_spelling_of_the_callers_number_is_left_on_the_disk(
         assert number[2:] not in path.name
         if path.is_file():
             assert number[2:].encode() not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize(
+    "sender, headers",
+    [
+        ("<sip:anonymous@anonymous.invalid>", ""),
+        (
+            '"Anonymous" <sip:anonymous@anonymous.invalid>',
+            "P-Asserted-Identity: <sip:+628155512345@carrier>\r\nPrivacy: id\r\n",
+        ),
+        (
+            "<sip:+628155512345@carrier>",
+            "P-Asserted-Identity: <sip:+628155512345@carrier>\r\nPrivacy: id\r\n",
+        ),
+        ("<sip:+628155512345@carrier>", "Privacy: user;id\r\n"),
+    ],
+)
+async def test_a_withheld_number_that_the_carrier_knows_reaches_nobody(
+    asterisk: AsteriskDriver, sender: str, headers: str
+) -> None:
+    carrier = Carrier(asterisk.pair.ours.sip_port)
+    await asyncio.to_thread(carrier.call, sender, headers)
+    arrived = await asterisk.heard.first(CallArrived)
+    assert arrived.caller is None
+    assert "8155512345" not in asterisk.pair.ours.command("core show channels verbose")
+    carrier.hang_up()
+    await asterisk.heard.first(LegGone)
+
+
+async def test_the_carriers_word_for_who_calls_counts(asterisk: AsteriskDriver) -> None:
+    carrier = Carrier(asterisk.pair.ours.sip_port)
+    asserted = "P-Asserted-Identity: <sip:+628155500001@carrier>\r\n"
+    await asyncio.to_thread(carrier.call, '"Evil <b>" <sip:+628199@liar>', asserted)
+    assert (await asterisk.heard.first(CallArrived)).caller == "+628155500001"
+    carrier.hang_up()
+
+
+async def test_a_phone_cannot_transfer_its_peer(asterisk: AsteriskDriver) -> None:
+    carrier = Carrier(asterisk.pair.ours.sip_port)
+    await asyncio.to_thread(carrier.call, "<sip:+6281@carrier>")
+    leg = (await asterisk.heard.first(CallArrived)).leg
+    refer = "Refer-To: <sip:+19005550100@carrier>\r\n"
+    status = await asyncio.to_thread(carrier.request, "REFER", refer)
+    assert status == 0 or status >= 400
+    assert "PJSIP/trunk" in asterisk.pair.ours.command("core show channels concise")
+    carrier.hang_up()
+    assert (await asterisk.heard.first(LegGone)).leg == leg
