@@ -9,7 +9,8 @@ dialplan took while we were away.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import msgspec
 import structlog
@@ -52,6 +53,8 @@ from callcenter.telephony.asterisk.words import called_number, caller_number
 from callcenter.voice import Sound, Voice
 
 log = structlog.get_logger(__name__)
+
+Work = Callable[[], Awaitable[None]]
 
 #: Seconds after which the dialplan takes a caller from us unless we say that we are well; we say
 #: so three times as often.
@@ -120,9 +123,9 @@ class AsteriskLine:
         """Begin to connect; returns at once. :class:`LineResumed` follows each connect."""
         self._emit = emit
         await self.ari.start()
-        self._spawn(self._keep_guards())
-        self._spawn(self._look_for_messages())
-        self._spawn(self._look_at_devices())
+        self._spawn(self._keep_guards)
+        self._spawn(self._look_for_messages)
+        self._spawn(self._look_at_devices)
 
     async def stop(self) -> None:
         """Let go. Calls stay up in Asterisk, callers in the dialplan's care."""
@@ -308,7 +311,7 @@ class AsteriskLine:
                     self._of_leg(leg, event, event.channel)
             case _:
                 if self.devices.hear(event):
-                    self._spawn(self.devices.look())
+                    self._spawn(self.devices.look)
 
     def _of_leg(self, leg: Leg, event: Event, channel: Channel) -> None:
         match event.type:
@@ -399,7 +402,7 @@ class AsteriskLine:
             leg.tell(gone)
         else:
             # Whoever lost it takes the softphone for gone, too; it may be back already.
-            leg.tell(gone, then=lambda: self._spawn(self.devices.look(again=True)))
+            leg.tell(gone, then=lambda: self._spawn(partial(self.devices.look, again=True)))
 
     # --- Connecting ---------------------------------------------------------------------------
 
@@ -420,9 +423,9 @@ class AsteriskLine:
         legs = tuple(_live(leg) for leg in found.legs)
         await self.emit(LineResumed(self.name, legs, tuple(sorted(found.rooms))))
         # Their time may be nearly up: nobody renewed it while we were away.
-        self._spawn(self._renew_guards())
-        self._spawn(self.devices.look())
-        self._spawn(self._tell_messages())
+        self._spawn(self._renew_guards)
+        self._spawn(self.devices.look)
+        self._spawn(self._tell_messages)
 
     def _compare(self, found: Survey, restarted: bool) -> list[Leg]:
         """Take over the legs that are there; the answer: those that are not any more."""
@@ -504,7 +507,7 @@ class AsteriskLine:
                 self.devices.all_down()
 
     def _device_changed(self, agent: str, up: bool) -> None:
-        self._spawn(self._tell_device(agent, up))
+        self._spawn(partial(self._tell_device, agent, up))
 
     async def _tell_device(self, agent: str, up: bool) -> None:
         """Until it is committed, or has changed again."""
@@ -515,15 +518,15 @@ class AsteriskLine:
             except DatabaseAway:
                 await asyncio.sleep(AGAIN_S)
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def _spawn(self, work: Work) -> None:
         task = asyncio.create_task(_logged(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
 
-async def _logged(work: Coroutine[None, None, None]) -> None:
+async def _logged(work: Work) -> None:
     try:
-        await work
+        await work()
     except Exception:
         log.exception("asterisk_task_failed")
 
