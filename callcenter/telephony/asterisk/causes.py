@@ -9,6 +9,7 @@ from __future__ import annotations
 from callcenter.line import Cause
 
 #: Q.850 numbers as Asterisk gives them (``core show hangup causes``).
+NONE = 0
 NORMAL = 16
 BUSY = 17
 NO_RESPONSE = 18
@@ -21,6 +22,7 @@ TIMER_EXPIRED = 102  #: a request without an answer, a session that was not refr
 #: A phone that had answered. Anything else is FAILED.
 _UP = {
     NORMAL: Cause.HUNG_UP,
+    NONE: Cause.HUNG_UP,  # a plain BYE of a citizen who was not yet in a room
     31: Cause.HUNG_UP,  # "normal, unspecified": a BYE with some other reason
     127: Cause.HUNG_UP,  # "interworking": a BYE without one
     26: Cause.HUNG_UP,  # answered elsewhere
@@ -75,7 +77,7 @@ def cause_of(
     if soft is not None and (answered or soft & 0x04) and soft in _SOFT:
         return _SOFT[soft]
     if answered:
-        return _UP.get(code or 0, Cause.FAILED)
+        return _UP.get(code or NONE, Cause.FAILED)
     if sip in _BUSY_SIP:
         return Cause.BUSY
     if sip in _DECLINED_SIP:

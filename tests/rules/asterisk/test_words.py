@@ -42,7 +42,7 @@ from callcenter.telephony.asterisk.words import (
         (1, 404, False, False, Cause.UNREACHABLE),
         (20, None, False, False, Cause.UNREACHABLE),
         (38, 500, False, True, Cause.FAILED),
-        (None, None, True, True, Cause.FAILED),
+        (None, None, True, True, Cause.HUNG_UP),
         (None, None, False, False, Cause.UNREACHABLE),
         (999, None, True, True, Cause.FAILED),
     ],
