@@ -17,7 +17,7 @@ import struct
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -35,6 +35,7 @@ LIFE_S = 300
 #: How often an agent's telephone can be called.
 AGENT_CALLS = 25
 SPEECH_S = 150.0
+SAMPLES = round(wire.RATE * wire.PACKET_S)
 
 _EVENT = re.compile(r"Call-ID: (\S+).*?X-Event: (\w+)(?: audio=(\d+))?(?: leg=(\S+))?", re.DOTALL)
 #: SIPp's media ports of one call after the other.
@@ -71,7 +72,7 @@ class Phone:
         return self.state == "over"
 
     def press(self, keys: str) -> None:
-        """Press ``keys`` one after the other (RFC 4733)."""
+        """Press ``keys`` one after the other (RFC 4733); an agent's telephone can press 1 only."""
         self._do("press", keys)
 
     def speak(self) -> None:
@@ -131,6 +132,7 @@ class Sipp:
     def start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(speech(self.tone), self.folder / "speech.pcap")
+        (self.folder / "one.pcap").write_bytes(_press_one())
         self.port = self.port or free_port(socket.SOCK_DGRAM)
         media, *_ = [next(_media_ports) for _ in range(self.most)]
         self._twin = socket.create_server(("127.0.0.1", 0))
@@ -319,18 +321,36 @@ def speech(hertz: float, seconds: float = SPEECH_S) -> Path:
     folder = Path(tempfile.gettempdir()) / f"callcenter-speech-{os.getpid()}"
     folder.mkdir(exist_ok=True)
     path = folder / f"{hertz:g}.pcap"
-    path.write_bytes(_pcap(hertz, seconds))
+    path.write_bytes(_speech(hertz, seconds))
     return path
 
 
-def _pcap(hertz: float, seconds: float) -> bytes:
+def _speech(hertz: float, seconds: float) -> bytes:
     second = wire.alaw(wire.tone(hertz, 1.0))
+    return _pcap(
+        (
+            struct.pack("!BBHII", 0x80, wire.ALAW, n & 0xFFFF, n * SAMPLES, 0x5ACE)
+            + second[n * SAMPLES % wire.RATE :][:SAMPLES]
+        )
+        for n in range(round(seconds / wire.PACKET_S))
+    )
+
+
+def _press_one() -> bytes:
+    """Key 1 for 200 ms (RFC 4733), for telephones that were called: they use the payload type of
+    Asterisk's offer, and SIPp's own keys have always 96."""
+    events = [struct.pack("!BBH", 1, 10, n * SAMPLES) for n in range(1, 11)]
+    events += [struct.pack("!BBH", 1, 0x80 | 10, 11 * SAMPLES)] * 3
+    return _pcap(
+        struct.pack("!BBHII", 0x80, 101 | (n == 0) << 7, n, 8000, 0x5ACF) + event
+        for n, event in enumerate(events)
+    )
+
+
+def _pcap(packets: Iterable[bytes]) -> bytes:
+    """RTP packets, one each 20 ms, as a capture."""
     parts = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)]
-    size = round(wire.RATE * wire.PACKET_S)
-    for n in range(round(seconds / wire.PACKET_S)):
-        start = n * size % wire.RATE
-        rtp = struct.pack("!BBHII", 0x80, wire.ALAW, n & 0xFFFF, n * size, 0x5ACE)
-        rtp += second[start : start + size]
+    for n, rtp in enumerate(packets):
         udp = struct.pack("!HHHH", 6000, 6000, 8 + len(rtp), 0) + rtp
         ip = struct.pack(
             "!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0,
