@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from bench import engine, figures, machine, storage
+from bench import asterisk, engine, figures, machine, storage
 from bench.figures import Figure, Part, Run
 from bench.stores import Files, Server, Store, running_server
 from tests.capabilities import ROOT
@@ -45,8 +45,24 @@ class Bench:
         """Every part that is wanted, one after the other."""
         files = Files(FOLDER / "sqlite")
         self._part("engine", "Flow engine (the shipped flows)", engine.measure)
-        self._storage(files, "sqlite", lambda: files)
-        self._storage(files, "postgresql", self.server)
+        self._part("calls", "Transactions of a whole call (simulator line)", self._a_call)
+        self._storage("sqlite", "SQLite", lambda: files)
+        self._storage("postgresql", "PostgreSQL", self.server)
+        self._part(
+            "app_queue",
+            "Asterisk alone under SIPp: its own dialplan and app_queue",
+            lambda: asterisk.own(FOLDER / "app_queue"),
+        )
+        self._part(
+            "asterisk",
+            "The same journey through the application on SQLite",
+            lambda: asterisk.application(files, FOLDER / "asterisk", all_rates=True),
+        )
+        self._part(
+            "asterisk-postgresql",
+            "The same journey through the application on PostgreSQL",
+            lambda: asterisk.application(self.server(), FOLDER / "asterisk-pg", all_rates=False),
+        )
 
     def server(self) -> Server:
         """The PostgreSQL server of this run, started by who needs it first."""
@@ -54,10 +70,7 @@ class Bench:
             self._server = self._shared.enter_context(running_server())
         return self._server
 
-    def _storage(self, files: Files, name: str, store: Callable[[], Store]) -> None:
-        shown = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}[name]
-        if name == "sqlite":
-            self._part("calls", "Transactions of a whole call (simulator line)", self._a_call)
+    def _storage(self, name: str, shown: str, store: Callable[[], Store]) -> None:
         self._part(
             name,
             f"{shown}: as many calls as it takes (simulator line, in process)",
@@ -103,14 +116,14 @@ def main() -> int:
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     began_at, began = time.time_ns() // 1_000_000, time.monotonic()
-    described = machine.describe()
+    watch = machine.Watch()
     bench = Bench(frozenset(wanted.only))
     try:
         bench.run()
     finally:
         bench.close()
         took = round(time.monotonic() - began, 1)
-        run = Run(began_at, took, described, tuple(bench.parts))
+        run = Run(began_at, took, watch.describe(), tuple(bench.parts))
         wanted.json.write_bytes(msgspec.json.format(msgspec.json.encode(run)) + b"\n")
         print("\n".join(figures.table(run)), flush=True)
     return 1 if any(part.failed is not None for part in bench.parts) else 0

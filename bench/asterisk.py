@@ -173,7 +173,7 @@ class Served:
         self.openings = openings
         self._store = store
         self._asterisk = asterisk
-        self._application = Application(
+        self.application = Application(
             folder,
             asterisk,
             flows(),
@@ -184,19 +184,19 @@ class Served:
 
     async def start(self, most: int) -> None:
         """Start it, with accounts for ``most`` agents."""
-        environment = self._application.environment
-        (self._application.folder / "var").mkdir(parents=True, exist_ok=True)
+        environment = self.application.environment
+        (self.application.folder / "var").mkdir(parents=True, exist_ok=True)
         settings = settings_module.load(environment)
         addresses = [self.crowd.address(number) for number in range(most)]
         topics = load((flows() / "topics.yaml").read_text(encoding="utf-8"))
         names = await asyncio.to_thread(add_agents, settings, addresses, list(topics))
-        await asyncio.to_thread(self._application.start)
-        self._consoles = Consoles(self._application.port, names)
+        await asyncio.to_thread(self.application.start)
+        self._consoles = Consoles(self.application.port, names)
 
     async def stop(self) -> None:
         if self._consoles is not None:
             await self._consoles.close()
-        await asyncio.to_thread(self._application.stop)
+        await asyncio.to_thread(self.application.stop)
 
     async def agents(self, count: int) -> None:
         assert self._consoles is not None
@@ -204,10 +204,10 @@ class Served:
 
     def processes(self) -> dict[str, int]:
         assert self._asterisk.process is not None
-        assert self._application.process is not None
+        assert self.application.process is not None
         named = {
             "Asterisk": self._asterisk.process.pid,
-            "application": self._application.process.pid,
+            "application": self.application.process.pid,
         }
         return named | ({"database": self._store.server} if self._store.server else {})
 
@@ -228,7 +228,7 @@ class Served:
 
     def _offers(self, since: float) -> dict[str, list[tuple[float, float]]]:
         """Agent → when they were offered a caller, and since when that caller had waited."""
-        engine = create_engine(self._application.database_url)
+        engine = create_engine(self.application.database_url)
         found: dict[str, list[tuple[float, float]]] = {}
         query = text(
             "SELECT offer.agent, offer.created_at, entry.entered_at FROM offer"
@@ -262,11 +262,11 @@ def own(folder: Path) -> Iterator[Figure]:
 
 async def _own(folder: Path) -> list[Figure]:
     most = round(max(MORE_RATES) * AGENTS_PER_RATE)
-    async with _asterisk(folder) as (asterisk, crowd, menus):
+    async with prepared(folder) as (asterisk, crowd, menus):
         addresses = [crowd.address(number) for number in range(most)]
         pbx.own_journey(asterisk.folder, menus[:-1], addresses)
         await asyncio.to_thread(asterisk.start)
-        journey = OwnDialplan(asterisk, crowd, _openings(menus))
+        journey = OwnDialplan(asterisk, crowd, openings(menus))
         return await _figures(journey)
 
 
@@ -277,9 +277,9 @@ def application(store: Store, folder: Path, *, all_rates: bool) -> Iterator[Figu
 
 async def _application(store: Store, folder: Path, *, all_rates: bool) -> list[Figure]:
     most = round(max(MORE_RATES if all_rates else RATES[:1]) * AGENTS_PER_RATE)
-    async with _asterisk(folder) as (asterisk, crowd, menus):
+    async with prepared(folder) as (asterisk, crowd, menus):
         await asyncio.to_thread(asterisk.start)
-        journey = Served(store, asterisk, crowd, _openings(menus), folder / "application")
+        journey = Served(store, asterisk, crowd, openings(menus), folder / "application")
         try:
             await journey.start(most)
             return await _figures(journey, all_rates=all_rates)
@@ -288,7 +288,7 @@ async def _application(store: Store, folder: Path, *, all_rates: bool) -> list[F
 
 
 @contextlib.asynccontextmanager
-async def _asterisk(
+async def prepared(
     folder: Path,
 ) -> AsyncIterator[tuple[Asterisk, Crowd, list[tuple[Path, ...]]]]:
     """An Asterisk that is not started yet, its telephones, and the sounds of the journey."""
@@ -303,7 +303,7 @@ async def _asterisk(
         await asyncio.to_thread(asterisk.stop)
 
 
-def _openings(menus: Sequence[Sequence[Path]]) -> list[int]:
+def openings(menus: Sequence[Sequence[Path]]) -> list[int]:
     """How the prompts begin that follow the first key, the second, and the third."""
     return [_opening(sounds[0]) for sounds in menus[1:]]
 
@@ -327,7 +327,7 @@ async def _figures(journey: Journey, *, all_rates: bool = True) -> list[Figure]:
         best = rate
     if not all_rates:
         return found
-    for rate in _next_rates(best):
+    for rate in _next_rates(best, failing):
         ran = await run(journey, rate, round(rate * RAMP_SECONDS))
         if not ran.failed:
             best = max(best, rate)
@@ -340,12 +340,11 @@ async def _figures(journey: Journey, *, all_rates: bool = True) -> list[Figure]:
     return [*found, one("largest rate without a failed call", best, "calls/s", note)]
 
 
-def _next_rates(best: float) -> Sequence[float]:
-    """What to try when ``best`` is the largest of :data:`RATES` that went well: upwards until one
-    fails, or downwards until one does not."""
-    if best == RATES[-1]:
+def _next_rates(best: float, failing: Ran | None) -> Sequence[float]:
+    """What to try after :data:`RATES`: upwards until one fails, or downwards until one does not."""
+    if failing is None:
         return MORE_RATES
-    return [rate for rate in FEWER_RATES if rate > best]
+    return [rate for rate in FEWER_RATES if best < rate < failing.rate]
 
 
 def _of_rate(ran: Ran) -> list[Figure]:

@@ -94,6 +94,9 @@ class Center:
         self._wrap_ups: dict[str, asyncio.Event] = {}
         self._at_work: list[asyncio.Task[None]] = []
         self._callers: set[asyncio.Task[None]] = set()
+        self._busy: set[str] = set()  #: agents with a call or its wrap-up
+        self._idle = asyncio.Event()  #: nobody is
+        self._idle.set()
         _watch(self)
 
     # --- what the stopwatches tell --------------------------------------------------------------
@@ -132,8 +135,11 @@ class Center:
         self._at_work += [asyncio.create_task(self._agent(name), name=name) for name in names]
 
     async def go_home(self) -> None:
-        """End the agents' day, after the callers have gone."""
+        """End the agents' day, after the callers have gone and every case is wrapped up."""
         await asyncio.gather(*self._callers)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                await self._idle.wait()
         for task in self._at_work:
             task.cancel()
         await asyncio.gather(*self._at_work, return_exceptions=True)
@@ -194,6 +200,8 @@ class Center:
         await self.app.desk.set_agent_state(name, "ready")
         while True:
             rang, leg = await self._rings[name].get()
+            self._busy.add(name)
+            self._idle.clear()
             try:
                 waited_since = await self._answer(name, leg)
             except _WRONG as error:
@@ -204,6 +212,9 @@ class Center:
             await asyncio.sleep(self._think_s)
             ready_at, ready = self.app.clock.now(), time.perf_counter()
             await self.app.desk.wrap_up_done(name, "complaint")
+            self._busy.discard(name)
+            if not self._busy:
+                self._idle.set()
 
     async def _answer(self, name: str, leg: str) -> int:
         """One call; gives since when the caller had waited (epoch milliseconds)."""
@@ -311,6 +322,8 @@ def _about(decide: Callable[[Connection, Given], Done]) -> str:
         kind: str = getattr(about, "kind", "") or type(about).__name__
         return kind
     name: str = getattr(decide, "func", decide).__qualname__
+    if name.endswith("<lambda>"):
+        return "outbox"  # what has been performed is removed
     return name.replace(".<locals>.decide", "").rpartition(".")[2].strip("_")
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
+
+#: Of the table, characters.
+WIDTH = 118
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -77,8 +81,13 @@ def table(run: Run) -> Iterable[str]:
         for figure in part.figures:
             numbers = "   ".join(_number(name, figure) for name in figure.values)
             samples = f"  n={figure.samples}" if figure.samples else ""
-            note = f"  {figure.note}" if figure.note else ""
-            yield f"  {figure.name:{width}}  {numbers} {figure.unit}{samples}{note}"
+            line = f"  {figure.name:{width}}  {numbers} {figure.unit}{samples}"
+            short = len(line) + len(figure.note) < WIDTH
+            yield f"{line}  {figure.note}".rstrip() if short else line
+            if not short:
+                yield from textwrap.wrap(
+                    figure.note, WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6
+                )
         if part.failed is not None:
             yield f"  FAILED: {part.failed}"
     yield ""

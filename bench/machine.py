@@ -9,30 +9,47 @@ import subprocess
 import time
 from pathlib import Path
 
-from bench.processes import machine_busy_s
+from bench.processes import cpu_s, machine_busy_s
 from tests.capabilities import ROOT, find
 
 #: How long the machine is watched before the run.
 WATCHED_S = 2.0
+#: More work of others than this share of the machine, and the figures are too bad.
+DISTURBED = 0.1
 
 
-def describe() -> dict[str, str]:
-    """Name → text, in the order in which it is shown."""
-    cores = os.cpu_count() or 1
-    began = machine_busy_s()
-    time.sleep(WATCHED_S)
-    busy = (machine_busy_s() - began) / WATCHED_S
-    described = {
-        "processor": f"{_processor()}, {cores} cores",
-        "memory": f"{_memory_gib():.1f} GiB",
-        "system": f"{_system()}, Linux {platform.release()}",
-        "versions": _versions(),
-        "commit": _said("git", "-C", str(ROOT), "describe", "--always", "--dirty"),
-        "busy before": f"{busy:.2f} of {cores} cores (others' work; it should be near 0)",
-    }
-    if busy > cores / 10:
-        described["WARNING"] = "the machine was not idle: these figures are too bad to be compared"
-    return described
+class Watch:
+    """Watches what else the machine does, from before the run until :meth:`describe`."""
+
+    def __init__(self) -> None:
+        self._cores = os.cpu_count() or 1
+        busy = machine_busy_s()
+        time.sleep(WATCHED_S)
+        self._busy_before = (machine_busy_s() - busy) / WATCHED_S
+        self._began, self._busy, self._ours = time.monotonic(), machine_busy_s(), _ours_s()
+
+    def describe(self) -> dict[str, str]:
+        """Name → text, in the order in which it is shown."""
+        took = time.monotonic() - self._began
+        others = max(0.0, machine_busy_s() - self._busy - (_ours_s() - self._ours)) / took
+        described = {
+            "processor": f"{_processor()}, {self._cores} cores",
+            "memory": f"{_memory_gib():.1f} GiB",
+            "system": f"{_system()}, Linux {platform.release()}",
+            "versions": _versions(),
+            "commit": _said("git", "-C", str(ROOT), "describe", "--always", "--dirty"),
+            "others' work": (
+                f"{self._busy_before:.2f} cores before the run, {others:.2f} during it"
+            ),
+        }
+        if max(self._busy_before, others) > DISTURBED * self._cores:
+            described["WARNING"] = "the machine had other work: these figures are worse than it is"
+        return described
+
+
+def _ours_s() -> float:
+    """CPU of this process and of all that it started."""
+    return cpu_s(os.getpid())
 
 
 def _processor() -> str:

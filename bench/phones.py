@@ -91,10 +91,11 @@ class Sipp:
         return int(found.group(1)) if found else 0
 
     def complaint(self) -> str:
-        """The first thing that it complained of, in one line."""
+        """The first thing that it complained of, in one line, without when."""
         errors = self.folder / "errors"
         text = errors.read_text(errors="replace") if errors.exists() else ""
-        return " ".join(text.split())[:300]
+        text = text.removeprefix("The following events occurred:")
+        return re.sub(r"[\d.:\s-]+:", " ", " ".join(text.split()), count=1).strip()[:200]
 
 
 class Counted(msgspec.Struct, frozen=True):

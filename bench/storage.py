@@ -73,7 +73,7 @@ async def _a_call(store: Store, folder: Path, *, agent_ends: bool) -> list[Figur
         Figure(
             f"transactions of a call: {end}",
             {
-                "": len(times.written) / COUNTED,
+                "ours": len(times.written) / COUNTED,
                 "sealings": times.sealings / COUNTED,
                 "reads": times.reads / COUNTED,
             },
