@@ -6,7 +6,7 @@ Play fetches is not counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -27,12 +27,14 @@ class Fault(StrEnum):
 class Chaos:
     """``plan``: index of a webhook -> its fault. ``choose`` decides where the plan says nothing.
 
+    ``before`` is awaited before a webhook is sent: the place to kill the application between two.
     ``hold_s``: how long a delayed webhook waits for a successor that does not come; it must stay
     below the 15 s that a webhook may take.
     """
 
     plan: dict[int, Fault] = field(default_factory=dict)
     choose: Callable[[int, str, dict[str, str]], Fault | None] | None = None
+    before: Callable[[int], Awaitable[None]] | None = None
     hold_s: float = 5.0
 
     def fault(self, index: int, url: str, params: dict[str, str]) -> Fault | None:

@@ -95,7 +95,8 @@ class Conference:
         ):
             self.status = "in-progress"
             self._told("start", "conference-start")
-            self._beep()
+            if participant.beep in ("true", "onEnter"):
+                self._beep()
         for one in self.participants:
             self.sound(one)
 

@@ -29,6 +29,7 @@ class Site:
 
     answers: dict[str, Answer | list[Answer]] = field(default_factory=dict)
     visits: list[Visit] = field(default_factory=list)
+    closing: set[str] = field(default_factory=set)  #: paths whose connection is cut
     url: str = ""
     _runner: web.AppRunner | None = None
 
@@ -50,6 +51,9 @@ class Site:
         headers = {name.lower(): value for name, value in request.headers.items()}
         url = str(request.url)
         self.visits.append(Visit(request.method, url, request.path, params, headers))
+        if request.path in self.closing:
+            assert request.transport is not None
+            request.transport.abort()
         answer = self.answers.get(request.path, (404, "text/plain", b"nothing here"))
         if isinstance(answer, list):
             answer = answer.pop(0) if len(answer) > 1 else answer[0]

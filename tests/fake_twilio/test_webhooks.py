@@ -106,6 +106,16 @@ async def test_nobody_listens(twilio: FakeTwilio, site: Site) -> None:
     assert caller.heard[-1].kind == "error"
 
 
+async def test_a_connection_that_closes_without_an_answer_is_not_tried_again(
+    twilio: FakeTwilio, site: Site
+) -> None:
+    """connection-overrides: "Twilio doesn't retry on partial response"."""
+    site.closing.add("/voice")
+    await call(twilio, site, voice="")
+    assert site.paths() == ["/voice", "/status"]
+    assert [problem.code for problem in twilio.problems] == [11200]
+
+
 async def test_a_redirect_is_followed_without_the_parameters(
     twilio: FakeTwilio, site: Site
 ) -> None:
@@ -199,6 +209,17 @@ async def test_a_lost_answer_takes_fifteen_seconds(twilio: FakeTwilio, site: Sit
     await twilio.clock.advance(0.2)
     assert caller.said("Sorry")
     assert not caller.said("unheard")
+
+
+async def test_something_is_done_before_a_webhook(twilio: FakeTwilio, site: Site) -> None:
+    seen: list[tuple[int, int]] = []
+
+    async def before(index: int) -> None:
+        seen.append((index, len(site.visits)))
+
+    twilio.chaos.before = before
+    await call(twilio, site, voice="")
+    assert seen == [(0, 0), (1, 1)]
 
 
 async def test_status_callbacks_can_be_swapped(twilio: FakeTwilio, site: Site) -> None:

@@ -149,6 +149,8 @@ class Sender:
         Raises:
             FetchFailed: there is no answer that Twilio can use.
         """
+        if self.chaos.before is not None:
+            await self.chaos.before(hook.index)
         if hook.fault is Fault.DELAY:
             await self._hold(hook)
         try:
@@ -264,8 +266,11 @@ class Sender:
             raise _Unanswered("no answer in time") from None
         except (aiohttp.ClientConnectorDNSError, aiohttp.InvalidURL) as failed:
             raise FetchFailed(11210, url, str(failed)) from None
-        except (aiohttp.ClientError, OSError) as failed:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as failed:
             raise _Unreached(repr(failed)) from None
+        except (aiohttp.ClientError, OSError) as failed:
+            # It was sent, and the connection closed without an answer: not tried again.
+            raise FetchFailed(11200, url, repr(failed), hook.fault is not None) from None
 
     # --- order -------------------------------------------------------------------------------
 
