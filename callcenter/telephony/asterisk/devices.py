@@ -64,18 +64,21 @@ class Devices:
         self,
         ari: Requests,
         *,
+        app: str,
         ws: str,
         trunk: str | None,
         prefixes: tuple[str, ...],
         changed: Callable[[str, bool], None],
     ) -> None:
         self._ari = ari
+        self._app = app
         self._ws = ws
         self._trunk = trunk
         self._prefixes = prefixes
         self._changed = changed
         self._accounts: dict[str, Account] = {}
         self._up: dict[str, bool] = {}
+        self._watched: set[str] = set()
         self._lock = asyncio.Lock()
 
     # --- Signing in and out -------------------------------------------------------------------
@@ -108,6 +111,7 @@ class Devices:
             return
         async with self._lock:
             self._accounts.pop(agent, None)
+            self._watched.discard(agent)
             await self._remove(name)
         self._set(agent, False)
 
@@ -158,9 +162,11 @@ class Devices:
 
     # --- Coming and going ---------------------------------------------------------------------
 
-    def hear(self, event: Event) -> bool:
-        """An event about an endpoint; True when it is worth a look."""
-        return event.endpoint is not None and agent_of(event.endpoint.resource) is not None
+    def hear(self, event: Event) -> None:
+        """An event about an endpoint."""
+        agent = agent_of(event.endpoint.resource) if event.endpoint is not None else None
+        if agent is not None and event.endpoint is not None:
+            self._set(agent, event.endpoint.state == "online")
 
     async def look(self, *, again: bool = False) -> None:
         """Compare with who is registered, and report the differences (``again``: everybody). All
@@ -177,6 +183,21 @@ class Devices:
                 if again:
                     self._up.pop(who, None)
                 self._set(who, online)
+                await self._watch(who)
+
+    async def _watch(self, agent: str) -> None:
+        """Have Asterisk tell us when the softphone comes and goes."""
+        name = endpoint_name(agent)
+        if agent in self._watched or name is None:
+            return
+        self._watched.add(agent)
+        with contextlib.suppress(AriRefused, AriAway):  # :meth:`look` sees it a little later
+            path = f"/applications/{segment(self._app)}/subscription"
+            await self._ari.post(path, eventSource=f"endpoint:PJSIP/{name}")
+
+    def forget_events(self) -> None:
+        """We are connected anew: whatever we were told of, we have to ask for it again."""
+        self._watched.clear()
 
     def all_down(self) -> None:
         """Asterisk is gone: so is every registration."""

@@ -21,8 +21,6 @@ WANTED = (
     "PlaybackFinished",
     "RecordingFinished",
     "RecordingFailed",
-    "ContactStatusChange",
-    "PeerStatusChange",
     "EndpointStateChange",
     "ApplicationReplaced",
 )
@@ -93,11 +91,6 @@ class Endpoint(msgspec.Struct, frozen=True):
     channel_ids: list[str] = []
 
 
-class Contact(msgspec.Struct, frozen=True):
-    aor: str = ""
-    contact_status: str = ""
-
-
 class Event(msgspec.Struct, frozen=True):
     """Any event; which fields are filled depends on ``type``."""
 
@@ -117,7 +110,6 @@ class Event(msgspec.Struct, frozen=True):
     playback: Playback | None = None
     recording: LiveRecording | None = None
     endpoint: Endpoint | None = None
-    contact_info: Contact | None = None
 
 
 class Key(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ dialplan took while we were away.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -60,6 +61,7 @@ Work = Callable[[], Awaitable[None]]
 #: so three times as often.
 GUARD_S = 30
 MESSAGES_EVERY_S = 30.0
+SETTLE_S = 5.0  #: for what must be told before a LineResumed
 #: What agents' telephones may begin with unless the operator says otherwise: Indonesia.
 PREFIXES = ("+62", "0")
 
@@ -105,7 +107,12 @@ class AsteriskLine:
             access, on_event=self._event, on_up=self._connected, on_down=self._disconnected
         )
         self.devices = Devices(
-            self.ari, ws=ws, trunk=trunk, prefixes=prefixes, changed=self._device_changed
+            self.ari,
+            app=access.app,
+            ws=ws,
+            trunk=trunk,
+            prefixes=prefixes,
+            changed=self._device_changed,
         )
         self._access = access
         self._voice = voice
@@ -310,8 +317,7 @@ class AsteriskLine:
                 if leg := self._legs.get(event.channel.id):
                     self._of_leg(leg, event, event.channel)
             case _:
-                if self.devices.hear(event):
-                    self._spawn(self.devices.look)
+                self.devices.hear(event)
 
     def _of_leg(self, leg: Leg, event: Event, channel: Channel) -> None:
         match event.type:
@@ -416,7 +422,10 @@ class AsteriskLine:
         self._told_messages.clear()
         self._rooms = set(found.rooms)
         vanished = self._compare(found, restarted)
-        await asyncio.gather(*(leg.settle() for leg in vanished))
+        with contextlib.suppress(TimeoutError):  # the database is away: so says the next line too
+            async with asyncio.timeout(SETTLE_S):
+                await asyncio.gather(*(leg.settle() for leg in vanished))
+        self.devices.forget_events()
         if restarted:
             await self.devices.push_again()
         self._resumed = True

@@ -29,7 +29,8 @@ class Softphone:
 
     async def open(self) -> None:
         self._session = aiohttp.ClientSession()
-        self._socket = await self._session.ws_connect(self._ws, protocols=["sip"])
+        limit = aiohttp.ClientWSTimeout(ws_close=0.5)
+        self._socket = await self._session.ws_connect(self._ws, protocols=["sip"], timeout=limit)
         self._reader = asyncio.create_task(self._read(self._socket))
 
     async def close(self) -> None:

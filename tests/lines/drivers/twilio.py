@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 from collections.abc import AsyncIterator
@@ -19,6 +20,8 @@ from tests.fake_twilio import FakeTwilio, Handset
 from tests.lines.drivers.base import Heard
 
 NUMBER = "1500630"
+#: Nobody presses a key before the question has reached the ear.
+REACTION_S = 0.1
 
 _names = itertools.count(1)
 
@@ -31,6 +34,7 @@ class TwilioPhone:
     device: Device = field(default_factory=lambda: Device(DeviceKind.SIP, ""))
 
     async def press(self, keys: str) -> None:
+        await asyncio.sleep(REACTION_S)
         await self.handset.press(keys)
 
     async def speak(self, seconds: float) -> None:
