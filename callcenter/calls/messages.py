@@ -1,4 +1,4 @@
-"""Messages that a network took while we were away."""
+"""Recordings that lines make: of callers in a flow, and of those who called while we were away."""
 
 from __future__ import annotations
 
@@ -6,12 +6,30 @@ import msgspec
 
 from callcenter import line
 from callcenter.calls import life, tables
-from callcenter.calls.model import Outcome, TimerKind, Timing
+from callcenter.calls.model import Call, Outcome, TimerKind, Timing
 from callcenter.cases import service as cases
 from callcenter.clock import Given
 from callcenter.db import Connection
 from callcenter.db.keys import Keys
 from callcenter.queue.topics import Topic
+
+
+def note(connection: Connection, now: int, call: Call, happened: life.Happened) -> Timing | None:
+    """Note a recording of ``call``, whether or not its flow still waits for it.
+
+    Gives the timer that fetches it; None when it is known or empty, or this is no recording.
+    """
+    if not isinstance(happened, line.RecordingMade) or happened.seconds <= 0:
+        return None
+    new = cases.keep_recording(
+        connection,
+        name=happened.name,
+        line=call.line,
+        call=call.id,
+        seconds=happened.seconds,
+        now=now,
+    )
+    return Timing(TimerKind.RECORDING, happened.name, now) if new else None
 
 
 def keep(

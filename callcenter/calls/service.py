@@ -48,12 +48,16 @@ RESUME_S = 10
 #: A recording that its line could not give us is asked for again after so long.
 FETCH_AGAIN_S = 60
 
+#: An offer whose time ran out while a line was away has so much more, to hear of its phone first.
+OFFER_GRACE_S = 5
 #: A pair that was not there any more once it was locked: the matcher looks again.
 MATCH_AGAIN_MS = 100
 #: A timer whose handling failed is tried again after so long; the others do not wait for it.
 TIMER_AGAIN_S = 60
 
 _NEVER = 2**63
+_ALL = 1_000_000
+_OF_OFFERS = (TimerKind.UNRUNG, TimerKind.RING, TimerKind.JOIN)
 _COMMANDS_ONCE = (line.RingLeg,)
 
 
@@ -211,15 +215,13 @@ class Calls:
         stored = tables.load(connection, self.keys, call_id)
         if stored is None:
             return Done(refused="unknown call")
-        kept = isinstance(happened, line.RecordingMade) and self._keep(
-            connection, given, stored.call.line, call_id, happened
-        )
+        fetch = messages.note(connection, given.now, stored.call, happened)
         flows = self._flows_of(connection, stored.call.visit.flow_set if stored.call.visit else "")
         steps = life.step(stored.call, happened, self._world(flows, given))
         done = self._drive(connection, given, steps, stored.key)
-        if kept and isinstance(happened, line.RecordingMade):
-            timers.set_timer(connection, TimerKind.RECORDING, happened.name, given.now)
-            done.timers.append(Timing(TimerKind.RECORDING, happened.name, given.now))
+        if fetch is not None:
+            timers.set_timer(connection, fetch.kind, fetch.ref, given.now)
+            done.timers.append(fetch)
         return done
 
     def _drive(self, connection: Connection, given: Given, steps: Steps, wrapped: bytes) -> Done:
@@ -473,24 +475,6 @@ class Calls:
         again = Timing(TimerKind.MATCH, after.id, given.now)
         return self.follow(connection, given, [changed], [again] if signal.up else ())
 
-    def _keep(
-        self,
-        connection: Connection,
-        given: Given,
-        line_name: str,
-        call: str,
-        made: line.RecordingMade,
-    ) -> bool:
-        """Note a recording, whether or not the flow still waits for it. False: known, or empty."""
-        return made.seconds > 0 and cases.keep_recording(
-            connection,
-            name=made.name,
-            line=line_name,
-            call=call,
-            seconds=made.seconds,
-            now=given.now,
-        )
-
     def _message(self, connection: Connection, given: Given, signal: line.MessageLeft) -> Done:
         """A message that the network took while we were away becomes a case."""
         topic = list(self.topics.values())[-1]
@@ -587,6 +571,10 @@ class Calls:
         """What was asked before we lost touch: a state is set again, a ring is never sent again."""
         self._touches[line_name] = self._touches.get(line_name, 0) + 1
         done = self.follow(connection, given, (), (), line_name=line_name, commands=new)
+        grace = given.now + OFFER_GRACE_S * 1000
+        for timer in timers.due(connection, grace, limit=_ALL):
+            if timer.kind in _OF_OFFERS:
+                timers.set_timer(connection, timer.kind, timer.ref, grace)
         orphans = outbox.unclaimed_or_orphaned(connection, [line_name], self._claim(line_name))
         outbox.done(connection, [orphan.id for orphan in orphans if orphan.once])
         again = tuple(

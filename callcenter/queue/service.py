@@ -24,8 +24,11 @@ from callcenter.queue.entries import (
 )
 from callcenter.queue.matching import Free, Waiting
 
-#: The matcher looks at so many of the longest waiting, and of the longest idle, at a time.
+#: The matcher looks at so many of the longest waiting at a time, of each topic on each line: a
+#: long queue that nobody serves hides no other one.
 MATCHED_AT_ONCE = 200
+#: And at so many of the longest idle.
+READY_AT_ONCE = 2000
 
 # Made once: to make a statement anew costs several times what it takes to run.
 _AGENTS = (
@@ -52,11 +55,23 @@ _OPEN = (
 _BEFORE = _OPEN.where(
     tables.entry.c.id != bindparam("not"), tables.entry.c.rank <= bindparam("up_to")
 )
-_WAITING = (
-    select(tables.entry)
+_PLACED = (
+    select(
+        tables.entry,
+        func.row_number()
+        .over(
+            partition_by=(tables.entry.c.topic, tables.entry.c.line),
+            order_by=(tables.entry.c.rank, tables.entry.c.id),
+        )
+        .label("place"),
+    )
     .where(tables.entry.c.state == EntryState.WAITING.value)
-    .order_by(tables.entry.c.rank, tables.entry.c.id)
-    .limit(MATCHED_AT_ONCE)
+    .subquery()
+)
+_WAITING = (
+    select(*(_PLACED.c[column.name] for column in tables.entry.c))
+    .where(_PLACED.c.place <= MATCHED_AT_ONCE)
+    .order_by(_PLACED.c.rank, _PLACED.c.id)
 )
 _IN_VAIN = select(tables.offer.c.entry, tables.offer.c.agent, tables.offer.c.ended_at).where(
     tables.offer.c.entry.in_(bindparam("entries", expanding=True)),
@@ -67,7 +82,7 @@ _READY = (
     select(tables.agent)
     .where(tables.agent.c.state == AgentState.READY.value)
     .order_by(tables.agent.c.ready_since, tables.agent.c.id)
-    .limit(MATCHED_AT_ONCE)
+    .limit(READY_AT_ONCE)
 )
 _MATCHABLE = select(
     exists().where(tables.entry.c.state == EntryState.WAITING.value)
