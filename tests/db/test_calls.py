@@ -24,8 +24,9 @@ from callcenter.db.tables import command
 from callcenter.ivr.flowset import FlowSet
 from callcenter.ivr.loader import parse
 from callcenter.line import Cause
+from callcenter.queue import service as queue
 from callcenter.queue.agents import AgentState
-from callcenter.queue.entries import RING_S
+from callcenter.queue.entries import RING_S, Entry
 from tests.db.house import CALLER, LINE, StillHouse
 from tests.db.stored import Hands
 from tests.rules.flows import shipped
@@ -135,6 +136,28 @@ async def test_callers_finish_in_the_flows_that_they_began_in(
     newer = (await second.stored(await second.dials("leg-2"))).call.visit
     assert newer is not None
     assert newer.flow_set == changed.hash
+
+
+# --- the matcher ----------------------------------------------------------------------------------
+
+
+async def test_a_long_queue_that_nobody_serves_hides_no_other_caller(house: StillHouse) -> None:
+    waiting = [
+        Entry(f"entry-{number}", f"call-{number}", LINE, "phk", number, number)
+        for number in range(queue.MATCHED_AT_ONCE + 50)
+    ]
+
+    def many(connection: Connection) -> None:
+        for entry in waiting:
+            queue.save_entry(connection, entry)
+
+    await house.do(many)
+    await house.agent()
+    await house.do(lambda conn: queue.set_topics(conn, "sari", ["upah"]))
+    call = await house.queues()
+    offer = (await house.stored(call)).call.offer
+    assert offer is not None
+    assert offer.agent == "sari"
 
 
 # --- timers ---------------------------------------------------------------------------------------
@@ -287,6 +310,28 @@ async def test_an_agents_phone_of_an_offer_that_is_over_is_ended_when_we_are_bac
     assert line.EndRoom("room-old") in house.commands()
     assert line.EndLeg("leg") not in house.commands()
     assert isinstance(house.newest("leg").wait, line.Music)
+
+
+async def test_an_offer_has_a_moment_when_we_are_back(
+    house: StillHouse, another: MakeHouse
+) -> None:
+    """Accepted and on its way into the room when we died: not the agent's fault."""
+    agent = await house.agent()
+    call = await house.queues()
+    offer = (await house.stored(call)).call.offer
+    assert offer is not None
+    await house.desk.accept(agent, offer.id)
+    await house.calls.handle(line.LegAnswered(offer.leg))
+    house.clock.set(house.clock.now() + 60_000)
+    second = another("second")
+    there = line.LiveLeg("leg", up=True, inbound=True)
+    await second.start(there, line.LiveLeg(offer.leg, up=True, inbound=False))
+    await second.ticks()
+    for leg in (offer.leg, "leg"):
+        turn = second.newest(leg)
+        assert isinstance(turn.wait, line.Room)
+        await second.calls.handle(line.RoomEntered(leg, turn.rev, turn.wait.room))
+    assert (await second.of(agent)).state is AgentState.TALKING
 
 
 # --- agents ---------------------------------------------------------------------------------------
