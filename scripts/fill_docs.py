@@ -40,6 +40,8 @@ from callcenter.stats.board import Board
 from callcenter.telephony.asterisk.ari import Access
 from callcenter.telephony.asterisk.line import AsteriskLine
 from callcenter.telephony.simulator.line import SimulatorLine
+from callcenter.telephony.twilio.line import TwilioLine
+from callcenter.telephony.twilio.line import capabilities as twilio
 from callcenter.voice.sounds import Voice
 from callcenter.web import errors
 from callcenter.web.admin import BoardGauges
@@ -157,6 +159,7 @@ def _asterisk(trunk: str | None) -> Capabilities:
 LINES: Final[dict[str, tuple[Capabilities, Capabilities, str]]] = {
     AsteriskLine.name: (_asterisk(None), _asterisk("PJSIP/trunk"), "ASTERISK_TRUNK"),
     SimulatorLine.name: (SimulatorLine.capabilities, SimulatorLine.capabilities, ""),
+    TwilioLine.name: (twilio(browser=False), twilio(browser=True), "TWILIO_API_KEY"),
 }
 
 

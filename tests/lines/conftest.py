@@ -10,11 +10,13 @@ import pytest
 from tests.lines.drivers.asterisk import AsteriskDriver, Pair, asterisk_driver
 from tests.lines.drivers.base import LineDriver
 from tests.lines.drivers.simulator import simulator_driver
+from tests.lines.drivers.twilio import twilio_driver
 
 #: name of a line -> what its driver needs from the machine
 LINES: dict[str, list[pytest.MarkDecorator]] = {
     "asterisk": [pytest.mark.needs("asterisk", "espeak", "sox")],
     "simulator": [],
+    "twilio": [],
 }
 
 
@@ -33,6 +35,9 @@ async def driver(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     if request.param == "simulator":
         async with simulator_driver() as made:
             yield made
+    elif request.param == "twilio":
+        async with twilio_driver() as fake:
+            yield fake
     else:
         async with asterisk_driver(request.getfixturevalue("pair"), tmp_path) as real:
             yield real

@@ -1,0 +1,1 @@
+"""The Twilio line: webhooks come in, TwiML and REST requests go out."""
