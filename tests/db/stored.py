@@ -37,8 +37,8 @@ from callcenter.ivr.flowset import FlowSet
 from callcenter.ivr.visit import Visit, decode_visit
 from callcenter.people.tables import account
 from callcenter.queue import service as queue
-from callcenter.queue.agents import Agent, AgentEvent
-from callcenter.queue.entries import Entry, Offer
+from callcenter.queue.agents import Agent, AgentEvent, AgentState
+from callcenter.queue.entries import Entry, Offer, OfferState
 from callcenter.queue.matching import Matches
 from callcenter.queue.topics import Topic
 from tests.rules.center import TIMEZONE
@@ -52,6 +52,8 @@ _Word = TypeVar("_Word", Visit, line.Turn)
 
 #: How often a Signal is told again, to compare the tables before and after.
 TOLD_TWICE = 0.1
+#: How often somebody looks at a console.
+LOOKS = 0.2
 #: How often the agent in a talk or a wrap-up saves the form.
 SAVES = 0.5
 
@@ -178,6 +180,25 @@ class Stored:
                 self._shown.add(offer.id)
                 self.offered(offer.agent, offer.id)
         self._wait_for_timers(seen.timers.values())
+        if seen.agents and self.rng.random() < LOOKS and not self.down:
+            await self._look(self.rng.choice(sorted(seen.agents)), seen)
+
+    async def _look(self, agent: str, seen: Snapshot) -> None:
+        """An agent's console shows what is."""
+        shown = await self.database.read(lambda conn: self._desk.console(conn, agent))
+        state, about = seen.agents[agent].state, seen.agents[agent].call
+        offer = next((one for one in seen.offers.values() if one.open and one.agent == agent), None)
+        asked = offer is not None and offer.state is OfferState.PENDING
+        need(shown.agent.state is state, "its state", shown)
+        need((shown.offer is not None) == asked, "an offer while it is open", shown, offer)
+        need(shown.offer is None or shown.offer.call == about, "its call", shown)
+        held = shown.call is not None and shown.call.state == "held"
+        kept = [one.call for one in seen.entries.values() if one.reserved_for == agent]
+        need(not held or (shown.call and shown.call.id in kept), "a caller kept for them", shown)
+        connected = state is AgentState.TALKING or (offer is not None and not asked)
+        need((shown.call is not None) == (connected or held), "the call once it is accepted", shown)
+        wraps = state is AgentState.WRAP_UP
+        need((shown.wrap_up is not None) == wraps, "the wrap-up", shown)
 
     def _wait_for_timers(self, dues: Iterable[int]) -> None:
         due = min(dues, default=None)
