@@ -46,13 +46,15 @@ from callcenter.queue.topics import Topic
 from callcenter.settings import Settings
 from callcenter.stats.board import Board, BoardView
 from callcenter.stats.service import restore
-from callcenter.telephony.asterisk.ari import Access
+from callcenter.telephony.asterisk.build import asterisk_line
 from callcenter.telephony.asterisk.line import AsteriskLine
 from callcenter.telephony.performer import Performer
 from callcenter.telephony.recordings import Recordings
 from callcenter.telephony.simulator.day import Day, Plan, WatchedDatabase, working_hours
 from callcenter.telephony.simulator.line import SimulatorLine
 from callcenter.telephony.simulator.sounds import SimulatedSounds
+from callcenter.telephony.twilio.build import twilio_line
+from callcenter.telephony.twilio.line import TwilioLine
 from callcenter.voice.programs import lacking
 from callcenter.voice.sounds import Voice
 from callcenter.web import Deps, make_web
@@ -175,6 +177,7 @@ class App:
     lines: dict[str, Line]
     simulator: SimulatorLine | None
     asterisk: AsteriskLine | None
+    twilio: TwilioLine | None
     web: FastAPI
     #: What runs beside the requests: name → how it is begun (again, should it fail).
     background: dict[str, Callable[[], Awaitable[None]]]
@@ -241,7 +244,7 @@ def assemble(
     sealer = Sealer(db, keys)
     voice = _voice(settings, folder)
     sounds = SimulatedSounds(voice)
-    simulator = asterisk = None
+    simulator = asterisk = twilio = None
     if settings.simulator:
         simulator = SimulatorLine(
             clock,
@@ -250,8 +253,10 @@ def assemble(
             sound=sounds.address if speaks else None,
         )
     if settings.asterisk_ari_url is not None:
-        asterisk = _asterisk(settings, settings.asterisk_ari_url, voice)
-    lines: dict[str, Line] = {line.name: line for line in (simulator, asterisk) if line}
+        asterisk = asterisk_line(settings, voice)
+    if settings.twilio_account_sid is not None:
+        twilio = twilio_line(settings, db, clock, folder / "audio")
+    lines: dict[str, Line] = {line.name: line for line in (simulator, asterisk, twilio) if line}
 
     calls, performer = _calls(settings, store, sealer, flows, topics, lines)
     desk = Desk(calls)
@@ -269,6 +274,7 @@ def assemble(
         lines=lines,
         simulator=simulator,
         asterisk=asterisk,
+        twilio=twilio,
         web=FastAPI(),
         background={"sealer": sealer.run, "timers": calls.run_timers},
         lock=lock,
@@ -334,6 +340,7 @@ def _deps(app: App, sounds: SimulatedSounds, recordings: Recordings) -> Deps:
         default_device=(DeviceKind.BROWSER if browser else DeviceKind.SIMULATED).value,
         devices=app.asterisk.devices if app.asterisk else None,
         simulator=app.simulator,
+        twilio=app.twilio,
         sounds=sounds.file,
         recording=recordings.read,
         pages=pages,
@@ -348,18 +355,6 @@ def _voice(settings: Settings, folder: Path) -> Voice:
         voices={"id": settings.voice_id, "en": settings.voice_en},
         rate=settings.voice_rate,
         audio=folder / "audio",
-    )
-
-
-def _asterisk(settings: Settings, url: str, voice: Voice) -> AsteriskLine:
-    access = Access(
-        url,
-        settings.asterisk_ari_user,
-        settings.asterisk_ari_password or "",
-        settings.asterisk_ari_app,
-    )
-    return AsteriskLine(
-        access, voice, ws=settings.browser_ws_url or "", trunk=settings.asterisk_trunk
     )
 
 
@@ -441,6 +436,17 @@ def _agents_without_sign_in(conn: Connection) -> list[str]:
     ]
 
 
+def _in_touch(line: Line) -> bool:
+    """Whether the phone network behind ``line`` can be reached."""
+    match line:
+        case AsteriskLine():
+            return line.ari.up
+        case TwilioLine():
+            return line.up
+        case _:
+            return True
+
+
 def _checks(app: App) -> dict[str, Check]:
     """What ``/readyz`` looks at."""
 
@@ -458,9 +464,7 @@ def _checks(app: App) -> dict[str, Check]:
 
     def line(name: str) -> Check:
         async def check() -> None:
-            asterisk = app.asterisk
-            away = asterisk is not None and name == asterisk.name and not asterisk.ari.up
-            if away or name not in app.resumed:
+            if name not in app.resumed or not _in_touch(app.lines[name]):
                 raise ConnectionError(f"{name} is away")
 
         return check
@@ -512,7 +516,9 @@ async def demo(settings: Settings, count: int, seed: int) -> tuple[BoardView, in
     now = SystemClock().now()
     opens, closes = working_hours(flows.calendars.values(), settings.time_zone, now)
     clock = JumpClock(opens - 15 * 60_000)
-    settings = dataclasses.replace(settings, simulator=True, asterisk_ari_url=None)
+    settings = dataclasses.replace(
+        settings, simulator=True, asterisk_ari_url=None, twilio_account_sid=None
+    )
     app = assemble(settings, clock=clock, speaks=False, database=WatchedDatabase)
     del app.background["housekeeping"]  # these agents sign on without a browser
     assert app.simulator is not None

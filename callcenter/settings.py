@@ -100,6 +100,13 @@ def _web(*schemes: str) -> Callable[[str], str | None]:
     return read
 
 
+def _address(value: str) -> str:
+    found = _web("http", "https")(value)
+    if found is None:
+        raise ValueError("use http://host[:port] or https://host[:port]")
+    return found
+
+
 def _database(value: str) -> str:
     if not re.match(r"(sqlite|postgresql(\+psycopg)?)://", value):
         raise ValueError("use sqlite:///path or postgresql+psycopg://user:password@host/name")
@@ -125,6 +132,22 @@ def _trunk(value: str) -> str | None:
     if value and not re.fullmatch(r"PJSIP/[\w.-]+", value):
         raise ValueError("use PJSIP/name-of-an-endpoint")
     return value or None
+
+
+def _like(pattern: str, wanted: str) -> Callable[[str], str | None]:
+    def read(value: str) -> str | None:
+        if value and not re.fullmatch(pattern, value):
+            raise ValueError(f"use {wanted}")
+        return value or None
+
+    return read
+
+
+def _prefixes(value: str) -> tuple[str, ...]:
+    found = tuple(one.strip() for one in value.split(",") if one.strip())
+    if not found or not all(re.fullmatch(r"\+[1-9]\d{0,14}", one) for one in found):
+        raise ValueError("use beginnings of numbers such as +62, with commas between")
+    return found
 
 
 def _lines(value: str) -> frozenset[str]:
@@ -229,6 +252,68 @@ class Settings:
     asterisk_trunk: str | None = _setting(
         "ASTERISK_TRUNK", "", _trunk, "Endpoint for agents' phone numbers, e.g. PJSIP/trunk"
     )
+    twilio_account_sid: str | None = _setting(
+        "TWILIO_ACCOUNT_SID",
+        "",
+        _like(r"AC[0-9a-f]{32}", "AC and 32 hexadecimal digits"),
+        "The Twilio account; without it no Twilio line",
+    )
+    twilio_auth_token: str | None = _setting(
+        "TWILIO_AUTH_TOKEN",
+        "",
+        _optional,
+        "The account's auth token, which Twilio signs its webhooks with",
+        secret=True,
+    )
+    twilio_api_key: str | None = _setting(
+        "TWILIO_API_KEY",
+        "",
+        _like(r"SK[0-9a-f]{32}", "SK and 32 hexadecimal digits"),
+        "An API key for what we ask of Twilio; without it the auth token is used",
+    )
+    twilio_api_secret: str | None = _setting(
+        "TWILIO_API_SECRET", "", _optional, "The API key's secret", secret=True
+    )
+    twilio_webhook_key: str | None = _setting(
+        "TWILIO_WEBHOOK_KEY",
+        "",
+        _like(r"[A-Za-z0-9_-]{1,100}:\S+", "ID:SECRET"),
+        "A shared webhook key (HMAC-SHA256) as ID:SECRET, if the account signs with one",
+        secret=True,
+    )
+    twilio_number: str | None = _setting(
+        "TWILIO_NUMBER",
+        "",
+        _like(r"\+[1-9]\d{5,14}", "a number in E.164 such as +622150630150"),
+        "Our number at Twilio, in E.164",
+    )
+    twilio_calls_per_s: int = _setting(
+        "TWILIO_CALLS_PER_S", "1", _whole(1, 100), "New calls a second that Twilio lets through"
+    )
+    twilio_prefixes: tuple[str, ...] = _setting(
+        "TWILIO_PREFIXES", "+62", _prefixes, "How agents' telephone numbers may begin"
+    )
+    twilio_keep_recordings: bool = _setting(
+        "TWILIO_KEEP_RECORDINGS", "off", _switch, "Leave recordings at Twilio once we hold them"
+    )
+    twilio_keep_calls: bool = _setting(
+        "TWILIO_KEEP_CALLS", "on", _switch, "Leave call records, with numbers, at Twilio"
+    )
+    twilio_voice_id: str = _setting(
+        "TWILIO_VOICE_ID",
+        "Google.id-ID-Standard-A",
+        _text,
+        "Twilio's voice for Indonesian prompts that are not recorded",
+    )
+    twilio_voice_en: str = _setting(
+        "TWILIO_VOICE_EN", "Google.en-US-Standard-C", _text, "Twilio's voice for English prompts"
+    )
+    twilio_api_url: str = _setting(
+        "TWILIO_API_URL",
+        "https://api.twilio.com",
+        _address,
+        "Where Twilio's REST API is; another one for a region, or for tests",
+    )
     voice_id: str = _setting("VOICE_ID", "id+f2", _voice, "espeak-ng voice for Indonesian prompts")
     voice_en: str = _setting("VOICE_EN", "en+f2", _voice, "espeak-ng voice for English prompts")
     voice_rate: int = _setting("VOICE_RATE", "140", _whole(80, 450), "Words a minute of prompts")
@@ -271,6 +356,15 @@ def load(environment: Mapping[str, str]) -> Settings:
         problems.append("SIMULATOR: only with HOST on loopback, because it needs no sign-in")
     if values.get("asterisk_ari_url") and not values.get("asterisk_ari_password"):
         problems.append("ASTERISK_ARI_PASSWORD: needed with ASTERISK_ARI_URL")
+    if values.get("twilio_account_sid"):
+        needed = ("TWILIO_AUTH_TOKEN", "TWILIO_NUMBER", "PUBLIC_BASE_URL")
+        problems += [
+            f"{name}: needed with TWILIO_ACCOUNT_SID"
+            for name in needed
+            if name.lower() in values and not values[name.lower()]
+        ]
+    if values.get("twilio_api_key") and not values.get("twilio_api_secret"):
+        problems.append("TWILIO_API_SECRET: needed with TWILIO_API_KEY")
     if problems:
         raise SettingsError(problems)
     return Settings(**values)  # type: ignore[arg-type]

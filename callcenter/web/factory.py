@@ -22,6 +22,7 @@ from callcenter.web import (
     public,
     sign_in,
     supervisor,
+    twilio,
 )
 from callcenter.web.directory import Directory
 from callcenter.web.documents import Problem
@@ -80,7 +81,8 @@ def make_web(deps: Deps) -> FastAPI:
     app.state.phones = Softphones(deps.devices, deps.default_device)
     compose = supervisor.composer(directory, deps.calls.topics)
     app.state.hub = Hub(deps.time_zone, deps.clock, compose)
-    routers = (*_ROUTERS, *([phone.router] if deps.simulator else []), pages.router)
+    lines = [*([phone.router] if deps.simulator else []), *([twilio.router] if deps.twilio else [])]
+    routers = (*_ROUTERS, *lines, pages.router)
     for router in routers:
         for route in routes_of(router):
             door_of(route)

@@ -59,6 +59,18 @@ class Simulator(Protocol):
     def view(self, id: str, after: int) -> Mapping[str, object]: ...  # noqa: A002
 
 
+class Twilio(Protocol):
+    """The Twilio line: ``telephony.twilio.line.TwilioLine``."""
+
+    async def webhook(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, str, bytes]:
+        """Answer a request that says it is Twilio's: status, media type, body."""
+
+    async def sound(self, name: str) -> tuple[str, bytes] | None:
+        """The media type and the bytes of what Twilio plays; None: no such sound."""
+
+
 Check = Callable[[], Awaitable[None]]
 """Returns when all is well, else raises; the message says what is wrong."""
 
@@ -82,6 +94,7 @@ class Deps:
     default_device: str = "simulated"  #: what an agent answers with unless the account says
     devices: Devices | None = None
     simulator: Simulator | None = None
+    twilio: Twilio | None = None
     sounds: Callable[[str], Awaitable[Path | None]] | None = None  #: sound file by hash
     recording: Callable[[str], Awaitable[bytes]] | None = None  #: raises LookupError
     pages: Path | None = None  #: the folder of the built pages

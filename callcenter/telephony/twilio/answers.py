@@ -148,7 +148,8 @@ class Answers:
         if hook.kind is Kind.VOICE or (hook.kind is Kind.FALLBACK and leg.inbound):
             return CallArrived(leg.id, "twilio", leg.to, leg.caller) if new else None
         if hook.kind is Kind.ANSWERED or (hook.kind is Kind.FALLBACK and new):
-            return LegAnswered(leg.id) if not leg.arrived and not leg.ended else None
+            told = leg.arrived or leg.ended or leg.inbound
+            return None if told else LegAnswered(leg.id)
         if hook.rev is None or (leg.turn is not None and hook.rev < leg.turn.rev):
             return None
         match hook.kind:

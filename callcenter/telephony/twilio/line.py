@@ -113,6 +113,11 @@ class TwilioLine:
         """Whether Twilio can be reached, as far as we know."""
         return self._touch.up
 
+    @property
+    def resumed(self) -> asyncio.Event:
+        """Set once what exists was told; webhooks wait for it a little."""
+        return self._touch.resumed
+
     # --- the line -----------------------------------------------------------------------------
 
     async def start(self, emit: Emit) -> None:
@@ -125,8 +130,13 @@ class TwilioLine:
             self._touch.sweep(),
             self._touch.messages(),
             self._rings.run(),
+            self._make_music(),
         ):
             house.spawn(work)
+
+    async def _make_music(self) -> None:
+        """Before the first caller waits for it."""
+        await self.sounds.get("music.wav")
 
     async def stop(self) -> None:
         """Let go. Calls stay up at Twilio; its next webhook finds whoever is there."""
@@ -199,7 +209,11 @@ class TwilioLine:
         if stored.status in _LOST:
             raise LookupError(name)
 
-    # --- webhooks -----------------------------------------------------------------------------
+    # --- what Twilio asks ---------------------------------------------------------------------
+
+    async def sound(self, name: str) -> tuple[str, bytes] | None:
+        """The media type and the bytes of what Twilio plays; None: no such sound."""
+        return await self.sounds.get(name)
 
     async def webhook(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes

@@ -133,13 +133,21 @@ def _faded(frames: bytes, count: int) -> bytes:
 
 def tune() -> Pcm:
     """A slow tune, the same every time."""
-    values = [0.0] * (TUNE_S * _RATE)
+    notes: dict[float, list[float]] = {}
+    values: list[float] = []
     for number in range(TUNE_S // _NOTE_S):
         chord = _CHORDS[number // len(_CHORDS[0]) % len(_CHORDS)]
-        start = number * _NOTE_S * _RATE
-        for hertz, share in ((chord[number % len(chord)], 1.0), (chord[0] / 2, 0.5)):
-            turn = 2 * math.pi * hertz / _RATE
-            for n in range(_NOTE_S * _RATE):
-                swell = min(1.0, n / 400) * math.exp(-1.1 * n / _RATE) * min(1.0, (16000 - n) / 800)
-                values[start + n] += share * swell * math.sin(turn * n)
+        for hertz in (high := chord[number % len(chord)], low := chord[0] / 2):
+            if hertz not in notes:
+                notes[hertz] = _note(hertz)
+        values += [a + b / 2 for a, b in zip(notes[high], notes[low], strict=True)]
     return Pcm(_RATE, struct.pack(f"<{len(values)}h", *(round(_LOUD * v) for v in values)))
+
+
+def _note(hertz: float) -> list[float]:
+    """One note that swells, and dies away."""
+    turn, count = 2 * math.pi * hertz / _RATE, _NOTE_S * _RATE
+    return [
+        min(1.0, n / 400, (count - n) / 800) * math.exp(-1.1 * n / _RATE) * math.sin(turn * n)
+        for n in range(count)
+    ]
