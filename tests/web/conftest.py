@@ -24,7 +24,6 @@ from callcenter.people.permissions import Role
 from callcenter.queue import service as queue
 from tests.waiting import LIMIT_S, until
 
-
 T = TypeVar("T")
 
 FLOWS = Path(__file__).with_name("flows")
