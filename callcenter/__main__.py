@@ -34,7 +34,9 @@ audit = typer.Typer(no_args_is_help=True, help="What was done, and that nobody c
 app.add_typer(flow, name="flow")
 app.add_typer(user, name="user")
 app.add_typer(db, name="db")
+twilio = typer.Typer(no_args_is_help=True, help="The Twilio account.")
 app.add_typer(audit, name="audit")
+app.add_typer(twilio, name="twilio")
 
 
 def main() -> None:
@@ -271,6 +273,47 @@ def audit_verify() -> None:
     if verdict.bad is not None:
         _fail(verdict.bad)
     print(f"{verdict.rows} Facts are as they were written ({verdict.unsealed} not yet sealed).")
+
+
+# --- Twilio ---------------------------------------------------------------------------------------
+
+
+def _twilio_settings() -> Settings:
+    settings = _settings()
+    if settings.twilio_account_sid is None:
+        raise SettingsError(["TWILIO_ACCOUNT_SID: not set, so there is no Twilio line"])
+    return settings
+
+
+@twilio.command("check")
+def twilio_check() -> None:
+    """Look whether the account, the number and this machine are as they must be."""
+    from callcenter.telephony.twilio import build, setup
+
+    settings = _twilio_settings()
+    found = asyncio.run(setup.check(build.options(settings), build.access(settings)))
+    for one in found:
+        print(("good  " if one.good else "BAD   ") + one.text)
+    raise typer.Exit(0 if all(one.good for one in found) else 1)
+
+
+@twilio.command("connect")
+def twilio_connect(
+    fallback_url: Annotated[
+        str | None,
+        typer.Option(help="What calls ask when this application fails, e.g. a TwiML Bin"),
+    ] = None,
+) -> None:
+    """Set the number's addresses to this application's."""
+    from callcenter.telephony.twilio import build, setup
+    from callcenter.telephony.twilio.rest import TwilioRefused
+
+    settings = _twilio_settings()
+    options = build.options(settings)
+    try:
+        asyncio.run(setup.connect(options, build.access(settings), fallback_url, print))
+    except (TwilioRefused, setup.NoSuchNumber) as refused:
+        _fail(str(refused))
 
 
 if __name__ == "__main__":

@@ -31,9 +31,9 @@ def secrets(settings: Settings) -> Secrets:
     return Secrets(settings.twilio_auth_token or "", {key: secret} if key else {})
 
 
-def twilio_line(settings: Settings, database: Database, clock: Clock, audio: Path) -> TwilioLine:
-    """The line; ``audio``: the folder of recorded prompts. Reading it blocks."""
-    options = Options(
+def options(settings: Settings) -> Options:
+    """How the operator wants it."""
+    return Options(
         account=settings.twilio_account_sid or "",
         number=settings.twilio_number or "",
         base_url=settings.base_url,
@@ -42,8 +42,12 @@ def twilio_line(settings: Settings, database: Database, clock: Clock, audio: Pat
         keep_recordings=settings.twilio_keep_recordings,
         keep_calls=settings.twilio_keep_calls,
     )
+
+
+def twilio_line(settings: Settings, database: Database, clock: Clock, audio: Path) -> TwilioLine:
+    """The line; ``audio``: the folder of recorded prompts. Reading it blocks."""
     return TwilioLine(
-        options,
+        options(settings),
         access(settings),
         secrets(settings),
         names=StoredNames(database, clock),
