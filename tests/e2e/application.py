@@ -12,11 +12,12 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, NullPool, create_engine, text
 
 from callcenter import app as assembly
 from callcenter import settings as settings_module
@@ -281,12 +282,12 @@ class Application:
 
     def rows(self, sql: str, **values: object) -> list[Any]:
         """Look into the database."""
-        engine = create_engine(self.database_url)
-        try:
-            with engine.connect() as connection:
-                return list(connection.execute(text(sql), values))
-        finally:
-            engine.dispose()
+        with self._engine.connect() as connection:
+            return list(connection.execute(text(sql), values))
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return create_engine(self.database_url, poolclass=NullPool)
 
     def calls(self, state: str | None = None) -> list[Any]:
         """The calls, in the order of their arrival."""

@@ -20,7 +20,7 @@ NEEDS = ("asterisk", "sipp", "espeak", "sox")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "phones" in getattr(item, "fixturenames", ()):
+        if "wire" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.needs(*NEEDS))
 
 
@@ -55,7 +55,6 @@ def phones(asterisk: Asterisk, exchange: Exchange, wire: Wire, tmp_path: Path) -
     yield made
     made.stop()
     exchange.end_calls()
-    wire.clear()
 
 
 @pytest.fixture(scope="session")

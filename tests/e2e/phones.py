@@ -30,6 +30,8 @@ from tests.e2e.wire import Sound, Wire
 SCENARIOS = Path(__file__).parent / "sipp"
 #: For anything that a phone waits for; a busy machine needs a fraction of it.
 LIMIT_S = 20.0
+#: Between two looks at something that is waited for.
+LOOK_S = 0.05
 #: SIPp ends by itself if we are gone.
 LIFE_S = 300
 #: How often an agent's telephone can be called.
@@ -51,7 +53,7 @@ def until(true: Callable[[], object], what: str, limit_s: float = LIMIT_S) -> No
     deadline = time.monotonic() + limit_s
     while not true():
         assert time.monotonic() < deadline, f"not within {limit_s:g} s: {what}"
-        time.sleep(0.02)
+        time.sleep(LOOK_S)
 
 
 @dataclass
@@ -272,6 +274,8 @@ class Phones:
     def stop(self) -> None:
         for process in self._all:
             process.stop()
+            for phone in process.phones.values():
+                self._wire.forget(phone.port)
         self._all.clear()
 
     def _start(self, kind: str, **more: object) -> Sipp:

@@ -1,35 +1,26 @@
-"""More of a day at the hotline, on a real phone line: everybody shares one running application."""
+"""More of a day at the hotline, on a real phone line.
+
+The stories share one running application and are told side by side, because most of each is
+waiting. Each has a topic and agents of its own.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from callcenter.line import Device, DeviceKind
 from tests.e2e.application import Application, Person
-from tests.e2e.asterisk import Asterisk
 from tests.e2e.conftest import Make
 from tests.e2e.desks import Talk, desks, sign_in, wait_hears_anything
 from tests.e2e.exchange import Exchange
 from tests.e2e.phones import Phone, Phones, until
+from tests.e2e.wire import Wire
 
 CALLER_HZ = 440.0
-
-
-@pytest.fixture(scope="module")
-def hotline(make_application: Make) -> Application:
-    """It is open. Each story has a topic and agents of its own."""
-    return make_application().start()
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_over(hotline: Application, exchange: Exchange) -> Iterator[None]:
-    yield
-    exchange.wait_empty()
-    hotline.wait_settled()
-    assert hotline.complaints() == []
 
 
 def call_of(hotline: Application, exchange: Exchange, caller: Phone) -> str:
@@ -56,7 +47,7 @@ def kinds(hotline: Application, call: str) -> list[str]:
     return [fact.kind for fact in rows]
 
 
-def test_status_by_number_and_pin(hotline: Application, exchange: Exchange, phones: Phones) -> None:
+def status_by_number_and_pin(hotline: Application, exchange: Exchange, phones: Phones) -> None:
     (desk,) = desks(hotline, phones, "upah", "status", hertz=800)
     sign_in(hotline, [desk], ready=True)
     (first,) = phones.call("+6281100001")
@@ -82,7 +73,7 @@ def test_status_by_number_and_pin(hotline: Application, exchange: Exchange, phon
     again.hang_up()
 
 
-def test_silence_and_wrong_keys(hotline: Application, exchange: Exchange, phones: Phones) -> None:
+def silence_and_wrong_keys(hotline: Application, exchange: Exchange, phones: Phones) -> None:
     (caller,) = phones.call("+6281200001")
     call = call_of(hotline, exchange, caller)
     wait_stage(hotline, call, "top")  # nothing pressed: Indonesian
@@ -107,8 +98,8 @@ def test_silence_and_wrong_keys(hotline: Application, exchange: Exchange, phones
     assert row(hotline, call).cause == "hung_up"  # type: ignore[attr-defined]
 
 
-def test_nobody_comes_and_the_next_one_is_asked(
-    hotline: Application, asterisk: Asterisk, exchange: Exchange, phones: Phones
+def nobody_comes_and_the_next_one_is_asked(
+    hotline: Application, exchange: Exchange, phones: Phones
 ) -> None:
     """A desk phone that rings in vain, and a telephone whose voicemail answers: neither takes a
     citizen. A telephone takes one when somebody presses 1."""
@@ -116,7 +107,7 @@ def test_nobody_comes_and_the_next_one_is_asked(
     (next_one,) = desks(hotline, phones, "phk", "sigap", hertz=820)
     sign_in(hotline, [deaf], ready=True)
     sign_in(hotline, [next_one], ready=True)
-    trunk = phones.agent(tone=900, port=int(asterisk.trunk_peer.rsplit(":", 1)[1]))
+    trunk = phones.agent(tone=900, port=int(exchange.asterisk.trunk_peer.rsplit(":", 1)[1]))
     hotline.add(
         Person("surat", device=Device(DeviceKind.PHONE, "+628211111111"), topics=("jamsos",)),
         Person("ponsel", device=Device(DeviceKind.PHONE, "+628222222222"), topics=("jamsos",)),
@@ -165,7 +156,7 @@ def test_nobody_comes_and_the_next_one_is_asked(
     taken.wait_over()
 
 
-def test_the_caller_hangs_up_while_the_agent_answers(
+def the_caller_hangs_up_while_the_agent_answers(
     hotline: Application, exchange: Exchange, phones: Phones
 ) -> None:
     (desk,) = desks(hotline, phones, "k3", "tepat", hertz=800, answers=False)
@@ -182,6 +173,51 @@ def test_the_caller_hangs_up_while_the_agent_answers(
     # Either order is right; nobody is left hanging.
     assert state in ("ready", "wrap_up")
     assert ("answered" in kinds(hotline, call)) == (state == "wrap_up")
+
+
+STORIES: tuple[Callable[[Application, Exchange, Phones], None], ...] = (
+    status_by_number_and_pin,
+    silence_and_wrong_keys,
+    nobody_comes_and_the_next_one_is_asked,
+    the_caller_hangs_up_while_the_agent_answers,
+)
+
+
+@pytest.fixture(scope="module")
+def told(
+    make_application: Make,
+    exchange: Exchange,
+    wire: Wire,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, BaseException | None]:
+    """How each story ended."""
+    hotline = make_application().start()
+    sip_port = exchange.asterisk.sip_port
+    folders = [tmp_path_factory.mktemp("phones") for _ in STORIES]
+    phones = [Phones(folder, wire, sip_port) for folder in folders]
+    with ThreadPoolExecutor(len(STORIES)) as pool:
+        telling = [
+            pool.submit(story, hotline, exchange, own)
+            for story, own in zip(STORIES, phones, strict=True)
+        ]
+        ends = {
+            story.__name__: one.exception() for story, one in zip(STORIES, telling, strict=True)
+        }
+    for own in phones:
+        own.stop()
+    if not any(ends.values()):
+        exchange.wait_empty()
+        hotline.wait_settled()
+        assert hotline.complaints() == []
+    exchange.end_calls()
+    return ends
+
+
+@pytest.mark.parametrize("story", [story.__name__ for story in STORIES])
+def test_story(story: str, told: dict[str, BaseException | None]) -> None:
+    failed = told[story]
+    if failed is not None:
+        raise failed
 
 
 def test_a_message_after_hours(

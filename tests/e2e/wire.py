@@ -80,10 +80,10 @@ class Wire:
         self._thread.join()
         self._socket.close()
 
-    def clear(self) -> None:
-        """Forget everything so far."""
-        self._to.clear()
-        self._from.clear()
+    def forget(self, port: int) -> None:
+        """Nobody asks for this one any more."""
+        self._to.pop(port, None)
+        self._from.pop(port, None)
 
     def heard(self, port: int, since: float = 0.0, until: float = math.inf) -> Sound:
         """What arrived at ``port``."""
