@@ -29,7 +29,7 @@ from callcenter.line import (
 )
 from callcenter.telephony.twilio import words
 from callcenter.telephony.twilio.addresses import VOICE
-from callcenter.telephony.twilio.house import LOOK_S, House
+from callcenter.telephony.twilio.house import COMPLETED, LOOK_S, House
 from callcenter.telephony.twilio.leg import Leg
 from callcenter.telephony.twilio.rest import TwilioAway, TwilioRefused
 from callcenter.telephony.twilio.twiml import ROOM_PREFIX
@@ -43,6 +43,8 @@ ANSWER_S = 8.0
 NEWS_S = 0.5
 #: A leg that gets no Turn asks so often, ``HOLD_S`` apart, before it is hung up.
 IDLE_MOST = 12
+#: Spoken, letters a second: slower than people and machines speak.
+LETTERS_PER_S = 8
 #: Fetches of one Turn that may fail before the caller is asked to leave a message.
 FAILURES = 2
 
@@ -250,23 +252,35 @@ class Answers:
         return self._twiml.apology(again)
 
     async def _look_for(self, leg: Leg, turn: Turn) -> None:
-        """Is it in its room? What tells us may be lost."""
-        await asyncio.sleep(LOOK_S)
-        if leg.gone or leg.turn is not turn or leg.seat is not None:
-            return
+        """Is it in its room? What tells us may be lost, and so may our answer be."""
         assert isinstance(turn.wait, Room)
+        said = sum(len(getattr(step, "text", "")) for step in turn.steps)
+        await asyncio.sleep(LOOK_S + said / LETTERS_PER_S)
+        if not leg.misses(turn):
+            return
         try:
-            rooms = await self._house.rest.conferences(FriendlyName=ROOM_PREFIX + turn.wait.room)
-            for room in rooms:
-                if room.status == "completed":
-                    continue
-                for one in await self._house.rest.participants(room.sid):
-                    if one.call_sid == leg.sid and leg.turn is turn:
-                        await self._house.entered(leg, turn.rev, turn.wait.room, room.sid)
+            seat = await self._find(leg, turn.wait.room)
+            if not leg.misses(turn):
+                return
+            if seat is not None:
+                await self._house.entered(leg, turn.rev, turn.wait.room, seat)
+            elif turn.wait.room not in self._house.ended_rooms:
+                leg.shown = min(leg.shown, turn.rev - 1)
+                await self._house.deliver(leg)
         except TwilioRefused as refused:
             log.warning("twilio_room_not_seen", leg=leg.id, why=str(refused))
         except TwilioAway:
             self._house.lost.set()
+
+    async def _find(self, leg: Leg, room: str) -> str | None:
+        """The conference that the leg is in, if it is that room."""
+        rest = self._house.rest
+        for one in await rest.conferences(FriendlyName=ROOM_PREFIX + room):
+            if one.status != COMPLETED and any(
+                participant.call_sid == leg.sid for participant in await rest.participants(one.sid)
+            ):
+                return one.sid
+        return None
 
 
 def _expects(leg: Leg) -> bool:

@@ -41,6 +41,8 @@ RECORDING_S = 5.0
 #: After we asked for an end, or for a room, look whether it came to pass.
 LOOK_S = 3.0
 ROOMS_MOST = 5000
+#: Twilio's word for a conference that is over, and for a recording that can be fetched.
+COMPLETED = "completed"
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,7 +175,7 @@ class House:
             except TwilioAway:
                 self.lost.set()
                 raise
-        self.spawn(self.look_at(leg))
+        self.spawn(self._look_later(leg))
 
     def fallback(self, leg: Leg) -> str:
         """Where Twilio asks when one of our answers fails."""
@@ -263,7 +265,7 @@ class House:
         except TwilioAway:
             self.lost.set()
             raise
-        self.spawn(self.look_at(leg, LOOK_S))
+        self.spawn(self._look_later(leg))
 
     async def over(self, leg: Leg, status: Status, sip: str = "") -> None:
         """Twilio says that the call is over."""
@@ -346,23 +348,24 @@ class House:
         with contextlib.suppress(TwilioRefused, TwilioAway):
             await self.rest.delete_recording(sid)
 
-    async def look_at(self, leg: Leg, after_s: float = 0.0) -> None:
-        """Ask Twilio whether the call is still there: what told us may have been lost."""
-        await asyncio.sleep(after_s)
+    async def look_at(self, leg: Leg) -> Status:
+        """Ask Twilio how the call stands: what told us that it is over may have been lost."""
         if leg.gone or not leg.sid:
-            return
+            return Status.OTHER
         try:
-            call = await self.rest.call(leg.sid)
+            status = words.status_of((await self.rest.call(leg.sid)).status)
         except TwilioRefused as refused:
-            if refused.gone:
-                await self.over(leg, Status.COMPLETED)
-            return
+            status = Status.COMPLETED if refused.gone else Status.OTHER
         except TwilioAway:
             self.lost.set()
-            return
-        status = words.status_of(call.status)
+            return Status.OTHER
         if status in words.OVER:
             await self.over(leg, status)
+        return status
+
+    async def _look_later(self, leg: Leg) -> None:
+        await asyncio.sleep(LOOK_S)
+        await self.look_at(leg)
 
     async def _forget(self, sid: str) -> None:
         """Have Twilio delete what it keeps about the call, the caller's number too."""

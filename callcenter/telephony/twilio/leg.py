@@ -99,6 +99,10 @@ class Leg:
         wait, seat = turn.wait, self.seat
         return seat is not None and isinstance(wait, Room) and seat.room == wait.room
 
+    def misses(self, turn: Turn) -> bool:
+        """Whether ``turn`` is what it should do, and it is not in the room that it names."""
+        return not self.gone and self.turn is turn and not self.in_room(turn)
+
     @property
     def recording(self) -> tuple[int, str] | None:
         """The rev and the name of the recording that its Turn asks for and nobody told of yet."""

@@ -29,10 +29,10 @@ from callcenter.line import (
 from callcenter.telephony.twilio import words
 from callcenter.telephony.twilio.addresses import FALLBACK, Addresses
 from callcenter.telephony.twilio.answers import Answers
-from callcenter.telephony.twilio.house import Counts, House, Options
+from callcenter.telephony.twilio.house import COMPLETED, LOOK_S, Counts, House, Options
 from callcenter.telephony.twilio.leg import Leg
 from callcenter.telephony.twilio.names import Names
-from callcenter.telephony.twilio.reports import COMPLETED, Reports
+from callcenter.telephony.twilio.reports import Reports
 from callcenter.telephony.twilio.rest import Access, Rest, TwilioAway, TwilioRefused
 from callcenter.telephony.twilio.rings import Rings
 from callcenter.telephony.twilio.signature import Secrets
@@ -40,6 +40,7 @@ from callcenter.telephony.twilio.sounds import Sounds
 from callcenter.telephony.twilio.touch import Touch
 from callcenter.telephony.twilio.twiml import ROOM_PREFIX, Speech, Twiml
 from callcenter.telephony.twilio.webhooks import BadWebhook, Request, read
+from callcenter.telephony.twilio.words import Status
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +51,8 @@ BEGUN_S = 2.0
 #: A recording that Twilio has not finished is asked for so often, so many seconds apart.
 READY_TRIES, READY_S = 8, 1.0
 _LOST = ("absent", "failed", "deleted")
+#: How often we look whether a telephone rings that has not said so.
+RING_LOOKS = 2
 XML = "text/xml; charset=utf-8"
 
 
@@ -295,6 +298,17 @@ class TwilioLine:
         await house.names.remember(leg.id, sid)
         if leg.ended:
             await house.end(leg)
+        else:
+            house.spawn(self._look_at_ring(leg))
+
+    async def _look_at_ring(self, leg: Leg) -> None:
+        """Does it ring? What tells us may be lost, and then nobody seems to be there."""
+        for _ in range(RING_LOOKS):
+            await asyncio.sleep(LOOK_S)
+            if leg.rang or leg.up or leg.gone or leg.ended:
+                return
+            if await self._house.look_at(leg) is Status.RINGING:
+                await self._reports.rings(leg)
 
     async def _refused(self, leg: Leg) -> None:
         house = self._house

@@ -16,16 +16,13 @@ import structlog
 from callcenter.db import DatabaseAway
 from callcenter.line import LegRinging, MessageLeft
 from callcenter.telephony.twilio import words
-from callcenter.telephony.twilio.house import AGAIN_S, House
+from callcenter.telephony.twilio.house import AGAIN_S, COMPLETED, House
 from callcenter.telephony.twilio.leg import Leg
 from callcenter.telephony.twilio.twiml import ROOM_PREFIX, read_label
 from callcenter.telephony.twilio.webhooks import Kind, Webhook
 from callcenter.telephony.twilio.words import Status
 
 log = structlog.get_logger(__name__)
-
-#: Twilio's word for a recording that can be fetched.
-COMPLETED = "completed"
 
 
 class Reports:
@@ -57,9 +54,10 @@ class Reports:
         elif hook.status in words.OVER:
             await self._house.over(leg, hook.status, hook.form.get("SipResponseCode", ""))
         elif hook.status is Status.RINGING and not leg.inbound:
-            await self._rings(leg)
+            await self.rings(leg)
 
-    async def _rings(self, leg: Leg) -> None:
+    async def rings(self, leg: Leg) -> None:
+        """Its telephone rings."""
         async with leg.lock:
             if leg.rang or leg.up or leg.gone:
                 return

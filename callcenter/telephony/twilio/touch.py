@@ -16,9 +16,9 @@ import structlog
 from callcenter.db import DatabaseAway
 from callcenter.line import LegGone, LineResumed, LiveLeg
 from callcenter.telephony.twilio import words
-from callcenter.telephony.twilio.house import House
+from callcenter.telephony.twilio.house import COMPLETED, House
 from callcenter.telephony.twilio.leg import Leg, Seat
-from callcenter.telephony.twilio.reports import COMPLETED, Reports
+from callcenter.telephony.twilio.reports import Reports
 from callcenter.telephony.twilio.rest import Call, TwilioAway, TwilioRefused
 from callcenter.telephony.twilio.twiml import ROOM_PREFIX, read_label
 from callcenter.telephony.twilio.words import Status
