@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.e2e.application import PASSWORD
+from tests.e2e.application import PASSWORD, Application
 from tests.e2e.conftest import Make
 from tests.e2e.exchange import Exchange
 from tests.e2e.phones import Phones, until
@@ -73,6 +73,11 @@ def test_first_complaint(
     assert agent.state == "ready"
     exchange.wait_empty()
 
+    assert_is_kept(application, case["number"])
+
+
+def assert_is_kept(application: Application, number: str) -> None:
+    """The call and the case that it opened are in the database, and every Fact is as it was."""
     (call,) = application.calls()
     assert (call.line, call.state, call.topic) == ("asterisk", "ended", "upah")
     assert call.outcome == "complaint"
@@ -81,7 +86,7 @@ def test_first_complaint(
         "WHERE l.call = :call",
         call=call.id,
     )
-    assert [tuple(row) for row in rows] == [(case["number"], "new", "opened")]
+    assert [tuple(row) for row in rows] == [(number, "new", "opened")]
     facts = len(application.facts())
     assert application.command("audit", "verify").startswith(f"{facts} Facts are as they were")
     assert application.complaints() == []

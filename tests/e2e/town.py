@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,16 +20,19 @@ from sqlalchemy import insert
 from callcenter import resources
 from callcenter.calls.console import ConsoleView
 from callcenter.calls.desk import Desk
+from callcenter.calls.errors import NotNow, NotYours, TooLate
 from callcenter.calls.service import Calls, Send
-from callcenter.db import Connection, Database
+from callcenter.cases.service import CaseForm, StaleCase
+from callcenter.db import Connection, Database, DatabaseAway
 from callcenter.db.facts import Fact, Sealer, sealed
 from callcenter.db.keys import Keys
 from callcenter.ivr import loader
 from callcenter.ivr.flowset import FlowSet
-from callcenter.line import Device, Line, Signal, Turn
+from callcenter.line import Device, DeviceChanged, DeviceKind, Line, Signal, Turn
 from callcenter.people.tables import account
 from callcenter.queue import service as queue
 from callcenter.queue import topics
+from callcenter.queue.agents import AgentState
 from callcenter.queue.topics import Topic
 from callcenter.telephony.performer import Performer
 from callcenter.telephony.recordings import Recordings
@@ -38,14 +41,16 @@ from callcenter.telephony.twilio.line import TwilioLine
 from callcenter.telephony.twilio.names import StoredNames
 from callcenter.telephony.twilio.rest import Access
 from callcenter.telephony.twilio.signature import Secrets
-from tests.fake_twilio import FakeTwilio, Handset
-from tests.fake_twilio.virtual import VirtualLoop
+from callcenter.telephony.twilio.sounds import Sounds
+from tests.fake_twilio import FakeTwilio, Handset, Heard
+from tests.waiting import until
 
 T = TypeVar("T")
 
 OUR_NUMBER = "+622150630150"
+NARRATIVE = "Upah tiga bulan ditahan."
 #: People look, listen and think this often, in seconds.
-TICK_S = 0.5
+TICK_S = 1.0
 
 _processes = itertools.count(1)
 
@@ -65,21 +70,16 @@ class LoopClock:
 
 
 class _Database(Database):
-    """Time stands still while a transaction is under way."""
+    """Transactions run in the thread of the loop: nobody waits for another thread, and a story
+    always takes the same course."""
 
     async def write(self, fn: Callable[[Connection], T]) -> T:
-        with _loop().work():
-            return await super().write(fn)
+        await asyncio.sleep(0)
+        return self._run(self._write_engine, fn)
 
     async def read(self, fn: Callable[[Connection], T]) -> T:
-        with _loop().work():
-            return await super().read(fn)
-
-
-def _loop() -> VirtualLoop:
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, VirtualLoop)
-    return loop
+        await asyncio.sleep(0)
+        return self._run(self._read_engine, fn)
 
 
 @cache
@@ -87,6 +87,12 @@ def _flows() -> tuple[FlowSet, dict[str, Topic]]:
     folder = resources.flows()
     known = topics.load((folder / "topics.yaml").read_text())
     return loader.load(folder, frozenset(known)), known
+
+
+@cache
+def _sounds() -> Sounds:
+    """The tune takes a second to make."""
+    return Sounds()
 
 
 class Hotline:
@@ -97,11 +103,12 @@ class Hotline:
         self.database = database
         twilio = town.twilio
         options = Options(account=twilio.account_sid, number=OUR_NUMBER, base_url=town.url)
-        access = Access(
-            twilio.account_sid, twilio.account_sid, twilio.auth_token, twilio.base_url
-        )
+        access = Access(twilio.account_sid, twilio.account_sid, twilio.auth_token, twilio.base_url)
         names = StoredNames(database, clock)
-        self.line = TwilioLine(options, access, Secrets(twilio.auth_token), names=names)
+        secrets = Secrets(twilio.auth_token)
+        self.line = TwilioLine(
+            options, access, secrets, names=names, sounds=_sounds(), browser=True
+        )
         lines: dict[str, Line] = {self.line.name: self.line}
         self.calls = Calls(
             database,
@@ -154,7 +161,8 @@ class Town:
         self.clock = LoopClock(start)
         self.database: Database = _Database(database_url)
         self.hotline: Hotline | None = None
-        self.killed = 0
+        self._port = 0
+        self._site: web.TCPSite | None = None
         self._requests: set[asyncio.Task[Any]] = set()
         self._runner: web.AppRunner | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -166,8 +174,9 @@ class Town:
         app.router.add_route("*", "/{rest:.*}", self._request)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        await self._open(0)
+        self._port = self._runner.addresses[0][1]
+        self.url = f"http://127.0.0.1:{self._port}"
         self.twilio.number(
             OUR_NUMBER,
             voice_url=f"{self.url}/twilio/voice",
@@ -198,15 +207,29 @@ class Town:
         """A process of the application starts."""
         self.hotline = Hotline(self.database, self.keys, self.clock, self)
         await self.hotline.start()
+        if self._site is None:
+            await self._open(self._port)
+
+    async def quiet(self) -> None:
+        """Return when no webhook is under way."""
+        clock = self.twilio.clock
+        await until(lambda: not (self._requests or clock.requests_under_way))
 
     async def kill(self) -> None:
-        """It dies, and whoever is talking to it gets no answer."""
+        """It dies: nobody listens any more, and whoever waits for an answer gets none."""
         dying, self.hotline = self.hotline, None
-        self.killed += 1
+        if self._site is not None:
+            await self._site.stop()
+            self._site = None
         for request in list(self._requests):
             request.cancel()
         if dying is not None:
             await dying.kill()
+
+    async def _open(self, port: int) -> None:
+        assert self._runner is not None
+        self._site = web.TCPSite(self._runner, "127.0.0.1", port, reuse_address=True)
+        await self._site.start()
 
     @property
     def desk(self) -> Desk:
@@ -299,50 +322,47 @@ class Town:
         return [one.fact for one in found]
 
 
-async def until(true: Callable[[], bool], most_s: float, what: str) -> None:
-    """Let time pass until ``true()``."""
-    now = asyncio.get_running_loop().time
-    deadline = now() + most_s
-    while not true():
-        assert now() < deadline, f"in {most_s} s it was not true: {what}"
-        await asyncio.sleep(TICK_S)
-
-
 class Citizen:
     """Listens, and does what they mean to do when they hear what they wait for.
 
-    ``habits``: a piece of what is said → the keys that they press then, ``"!"`` to hang up, or a
-    number of seconds to speak (``"7s"``). They press a second after they heard it, and again when
-    they hear it again. What they heard before something else no longer matters.
+    ``habits``: a piece of what is said → the keys that they press then, ``!`` to hang up, or how
+    long they speak (``7s``). They act a second after they heard it, again when they hear it again,
+    and only on the latest thing that they heard.
     """
 
     THINK_S = 1.0
+    #: Nobody stays on the line for longer.
+    PATIENCE_S = 400.0
 
-    def __init__(self, handset: Handset, habits: dict[str, str], most_s: float = 240.0) -> None:
+    def __init__(self, handset: Handset, habits: Mapping[str, str]) -> None:
         self.handset = handset
-        self.habits = habits
-        self.most_s = most_s
+        self._habits = {piece.lower(): what for piece, what in habits.items()}
 
     async def call(self, number: str = OUR_NUMBER) -> None:
-        """Call, and return when the call is over."""
-        call = await self.handset.dial(number)
-        await asyncio.wait_for(self._live(), self.most_s)
-        assert call.over
+        """Call, and return when the call is over.
 
-    async def _live(self) -> None:
-        done = 0
+        Raises:
+            TimeoutError: it was still not over when any patience is.
+        """
+        await self.handset.dial(number)
+        await asyncio.wait_for(self._listen(), self.PATIENCE_S)
+
+    async def _listen(self) -> None:
+        heeded = 0
         while self.handset.call is not None:
             await asyncio.sleep(TICK_S)
-            heard = self.handset.heard
-            for index in range(len(heard) - 1, done - 1, -1):
-                said = heard[index].what.lower()
-                habit = next((h for h in self.habits if h.lower() in said), None)
-                if habit is None or heard[index].kind == "cut":
-                    continue
-                done = len(heard)
+            new = self.handset.heard[heeded:]
+            habits = [habit for heard in new if (habit := self._habit(heard)) is not None]
+            if habits:
+                heeded = len(self.handset.heard)
                 await asyncio.sleep(self.THINK_S)
-                await self._do(self.habits[habit])
-                break
+                await self._do(habits[-1])
+
+    def _habit(self, heard: Heard) -> str | None:
+        if heard.kind == "cut":
+            return None
+        said = heard.what.lower()
+        return next((what for piece, what in self._habits.items() if piece in said), None)
 
     async def _do(self, what: str) -> None:
         if what == "!":
@@ -352,3 +372,81 @@ class Citizen:
             await self.handset.press("#")
         else:
             await self.handset.press(what)
+
+
+class AgentAtWork:
+    """An agent with a telephone: answers, writes, ends the talk and wraps up.
+
+    ``answers``: seconds of ringing after which they answer, None for never. At a telephone number
+    a voicemail box may answer instead (``presses`` False): it talks, and never presses 1.
+    """
+
+    def __init__(
+        self,
+        town: Town,
+        name: str,
+        device: Device | None = None,
+        *,
+        answers: float | None = 2.0,
+        presses: bool = True,
+        talk_s: float = 20.0,
+    ) -> None:
+        self.town = town
+        self.name = name
+        self.device = device or Device(DeviceKind.SIP, f"sip:{name}@desk.example")
+        self.answers = answers
+        self.presses = presses and self.device.kind is DeviceKind.PHONE
+        self.talk_s = talk_s
+        browser = self.device.kind is DeviceKind.BROWSER
+        address = f"client:agent_{name}" if browser else self.device.address
+        self.handset = town.twilio.phone(address, "ring")
+
+    async def sign_on(self, *knows: str) -> None:
+        await self.town.agent(self.name, self.device, *knows)
+        if self.device.kind is DeviceKind.BROWSER:
+            assert self.town.hotline is not None
+            await self.town.hotline.calls.handle(DeviceChanged(self.name, True))
+        self.town.lives(self._work())
+
+    async def _work(self) -> None:
+        """Look at the telephone and at the console, for ever."""
+        rang = talked = 0.0
+        while True:
+            await asyncio.sleep(TICK_S)
+            rang = rang + TICK_S if self.handset.ringing else 0.0
+            if self.answers is not None and rang >= self.answers:
+                await self._answer()
+            if self.town.hotline is None:
+                continue
+            try:
+                shown = await self.town.console(self.name)
+                talking = shown.call is not None and shown.call.state == "talking"
+                talked = talked + TICK_S if talking else 0.0
+                if talking:
+                    await self._talk(shown, talked)
+                elif shown.wrap_up is not None:
+                    await self.town.desk.wrap_up_done(self.name, "complaint")
+                elif self.answers is not None and shown.agent.state is AgentState.PAUSED:
+                    # Their telephone could not be reached, says the console: they try again.
+                    await self.town.desk.set_agent_state(self.name, "ready")
+            except (NotNow, NotYours, StaleCase, TooLate, DatabaseAway):
+                continue  # it changed since we looked
+
+    async def _answer(self) -> None:
+        if self.device.kind is DeviceKind.BROWSER:  # one click answers and accepts
+            shown = await self.town.console(self.name)
+            if shown.offer is not None:
+                await self.town.desk.accept(self.name, shown.offer.id)
+        await self.handset.answer()
+        if self.presses:
+            await asyncio.sleep(3)
+            await self.handset.press("1")
+
+    async def _talk(self, shown: ConsoleView, talked: float) -> None:
+        call = shown.call
+        assert call is not None
+        if talked >= self.talk_s:
+            await self.town.desk.hang_up(self.name, call.id)
+        elif call.case is not None and not call.case.narrative:
+            form = CaseForm(version=call.case.version, narrative=NARRATIVE)
+            await self.town.desk.save_case(self.name, call.id, form)

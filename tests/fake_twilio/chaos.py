@@ -27,7 +27,8 @@ class Fault(StrEnum):
 class Chaos:
     """``plan``: index of a webhook -> its fault. ``choose`` decides where the plan says nothing.
 
-    ``before`` is awaited before a webhook is sent: the place to kill the application between two.
+    ``before`` is awaited before a webhook is sent (-1: before media is fetched): the place to kill
+    the application between two.
     ``hold_s``: how long a delayed webhook waits for a successor that does not come; it must stay
     below the 15 s that a webhook may take.
     """

@@ -86,6 +86,11 @@ class Clock:
             if not self._busy:
                 self._quiet.set()
 
+    @property
+    def requests_under_way(self) -> int:
+        """Webhooks that were sent and not answered, REST requests that are being answered."""
+        return self._busy
+
     async def settle(self) -> None:
         """Return when all that was ready has happened and no request is under way."""
         while True:

@@ -173,6 +173,8 @@ class Sender:
         if url in self._media:
             return self._media[url]
         hook = Webhook(-1, "media", "GET", url, {}, None, None)
+        if self.chaos.before is not None:
+            await self.chaos.before(hook.index)
         reply = await self._attempts(hook)
         if "no-cache" not in reply.headers.get("cache-control", ""):
             self._media[url] = reply
