@@ -306,6 +306,8 @@ DISTURBANCES = [
 ]
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("fault", DISTURBANCES)
 @pytest.mark.parametrize("name", STORIES)
 def test_a_story_with_every_webhook_disturbed(teller: Teller, name: str, fault: Fault) -> None:
@@ -315,6 +317,8 @@ def test_a_story_with_every_webhook_disturbed(teller: Teller, name: str, fault: 
         assert end == ENDINGS[name], hook
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", STORIES)
 def test_a_story_with_a_crash_before_every_webhook(teller: Teller, name: str) -> None:
     """kill -9 between any two webhooks: the next one goes on. Why a call ended while nobody was
