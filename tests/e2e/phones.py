@@ -7,6 +7,7 @@ press keys, speak, answer, hang up. What a phone hears is read off the wire.
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import math
 import os
@@ -15,6 +16,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -320,13 +322,16 @@ class AgentPhone:
 @cache
 def speech(hertz: float, seconds: float = SPEECH_S) -> Path:
     """A file of packets with a tone (0: silence), as SIPp plays it; made once a run."""
-    import tempfile
-
-    folder = Path(tempfile.gettempdir()) / f"callcenter-speech-{os.getpid()}"
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{hertz:g}.pcap"
+    path = _speech_folder() / f"{hertz:g}.pcap"
     path.write_bytes(_speech(hertz, seconds))
     return path
+
+
+@cache
+def _speech_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="callcenter-speech-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _speech(hertz: float, seconds: float) -> bytes:
