@@ -235,6 +235,9 @@ class Teller:
             await story.tell(town)
             await asyncio.sleep(AFTERWARDS_S)
             twilio = town.twilio
+            disturbed = [hook.index for hook in twilio.webhooks if hook.fault is not None]
+            assert disturbed == sorted(plan)
+            assert town.deaths == (killed_before is not None)
             assert twilio.live_calls == []
             assert twilio.rooms == []
             assert twilio.problems == []
@@ -304,6 +307,19 @@ DISTURBANCES = [
         for fault in (Fault.LATE_COPY, Fault.LOSE_ANSWER, Fault.DROP_ONCE, Fault.SERVER_ERROR)
     ),
 ]
+
+
+@pytest.mark.parametrize("fault", [Fault.REPEAT, Fault.DELAY, Fault.DROP])
+def test_a_complaint_where_it_hinges(teller: Teller, fault: Fault) -> None:
+    """The ring, the agent's answer, and the caller's way to the agent: the quick part of what
+    follows."""
+    story = STORIES["first_complaint"]
+    _, hooks = teller.tell(story)
+    hinges = [n for n, hook in enumerate(hooks) if "/voice" in hook or "answered" in hook]
+    assert len(hinges) == 3
+    for index in hinges:
+        end, _ = teller.tell(story, {index: fault})
+        assert end == ENDINGS["first_complaint"], hooks[index]
 
 
 @pytest.mark.soak

@@ -161,6 +161,7 @@ class Town:
         self.clock = LoopClock(start)
         self.database: Database = _Database(database_url)
         self.hotline: Hotline | None = None
+        self.deaths = 0
         self._port = 0
         self._site: web.TCPSite | None = None
         self._requests: set[asyncio.Task[Any]] = set()
@@ -218,6 +219,7 @@ class Town:
     async def kill(self) -> None:
         """It dies: nobody listens any more, and whoever waits for an answer gets none."""
         dying, self.hotline = self.hotline, None
+        self.deaths += 1
         if self._site is not None:
             await self._site.stop()
             self._site = None
