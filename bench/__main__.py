@@ -44,6 +44,7 @@ class Bench:
     def run(self) -> None:
         """Every part that is wanted, one after the other."""
         files = Files(FOLDER / "sqlite")
+        self._part("disk", "Disk", lambda: machine.disk(FOLDER))
         self._part("engine", "Flow engine (the shipped flows)", engine.measure)
         self._part("calls", "Transactions of a whole call (simulator line)", self._a_call)
         self._storage("sqlite", "SQLite", lambda: files)

@@ -7,8 +7,10 @@ import platform
 import sqlite3
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+from bench.figures import Figure, spread
 from bench.processes import cpu_s, machine_busy_s
 from tests.capabilities import ROOT, find
 
@@ -16,6 +18,7 @@ from tests.capabilities import ROOT, find
 WATCHED_S = 2.0
 #: More work of others than this share of the machine, and the figures are too bad.
 DISTURBED = 0.1
+SYNCS = 300
 
 
 class Watch:
@@ -45,6 +48,18 @@ class Watch:
         if max(self._busy_before, others) > DISTURBED * self._cores:
             described["WARNING"] = "the machine had other work: these figures are worse than it is"
         return described
+
+
+def disk(folder: Path) -> Iterator[Figure]:
+    """What a commit waits for: a small write that has reached the disk."""
+    times = []
+    with (folder / "disk").open("wb", buffering=0) as file:
+        for _ in range(SYNCS):
+            began = time.perf_counter()
+            file.write(bytes(4096))
+            os.fdatasync(file.fileno())
+            times.append(time.perf_counter() - began)
+    yield spread("4 KiB written and synced to the disk", times)
 
 
 def _ours_s() -> float:
