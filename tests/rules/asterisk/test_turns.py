@@ -221,7 +221,7 @@ def test_who_is_in_the_room_already_is_not_interrupted() -> None:
     assert begin(player, Room("r"), PROMPT) == [GoTo(Place("r"), 1, RoomEntered("leg", 1, "r"))]
 
 
-def test_muting_moves_nobody() -> None:
+def test_muting_keeps_the_room() -> None:
     player = Player("leg", place=Place("r"))
     assert begin(player, Room("r", muted=True)) == [
         GoTo(Place("r", muted=True), 1, RoomEntered("leg", 1, "r"))
