@@ -29,7 +29,7 @@ help: ## This list
 
 # --- To use it -----------------------------------------------------------------------------------
 
-.PHONY: run demo asterisk
+.PHONY: run demo asterisk twilio
 run: $(VENV) $(PAGES) ## The application with simulated callers, on http://127.0.0.1:8000 (PORT=…)
 	@mkdir -p var
 	@PORT=$(PORT) $(BIN)/callcenter db upgrade
@@ -44,6 +44,9 @@ demo: $(VENV) $(PAGES) ## A believable day of simulated calls in var/, to look a
 asterisk: $(VENV) $(PAGES) ## The application wired to a real Asterisk here: SIP on 127.0.0.1:5060/udp
 	@test "$$(id -u)" = 0 || $(call refuse,run me as root: Asterisk lives in a chroot)
 	@PORT=$(PORT) exec scripts/serve-with-asterisk
+
+twilio: $(VENV) $(PAGES) ## The application wired to a fake Twilio: telephones on http://127.0.0.1:8010
+	@PORT=$(PORT) exec scripts/serve-with-twilio
 
 # --- To work on it -------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +24,12 @@ from callcenter.db import Connection
 from callcenter.db.facts import verify
 from callcenter.db.keys import Keys
 from callcenter.line import Device, DeviceKind
-from tests.e2e.town import TICK_S, AgentAtWork, Citizen, Town
-from tests.fake_twilio import Fault
+from tests.e2e.asterisk import free_port
+from tests.e2e.served import Served
+from tests.e2e.town import OUR_NUMBER, TICK_S, AgentAtWork, Citizen, Town
+from tests.fake_twilio import FakeTwilio, Fault
 from tests.fake_twilio.virtual import run
+from tests.waiting import until
 
 #: A Tuesday, 10.00 in Jakarta: the hotline is open.
 OPEN = 1_795_489_200_000
@@ -344,3 +348,39 @@ def test_a_story_with_a_crash_before_every_webhook(teller: Teller, name: str) ->
         end, _ = teller.tell(STORIES[name], killed_before=index)
         assert (end.calls, end.cases) == (ENDINGS[name].calls, ENDINGS[name].cases), hook
         assert end.causes in (ENDINGS[name].causes, [("restarted",)]), hook
+
+
+# --- the application as a process -----------------------------------------------------------------
+
+
+async def test_a_process_is_killed_while_a_caller_listens(tmp_path: Path) -> None:
+    """A real kill -9 of the real server: the caller's next key is answered by the next process."""
+    async with FakeTwilio(speed=3.0) as twilio:
+        settings = {
+            "TWILIO_ACCOUNT_SID": twilio.account_sid,
+            "TWILIO_AUTH_TOKEN": twilio.auth_token,
+            "TWILIO_NUMBER": OUR_NUMBER,
+            "TWILIO_API_URL": twilio.base_url,
+            "SIMULATOR": "off",
+        }
+        served = Served(tmp_path, free_port(), settings)
+        served.environment["PUBLIC_BASE_URL"] = served.url
+        await asyncio.to_thread(served.start)
+        try:
+            at = f"{served.url}/twilio"
+            twilio.number(OUR_NUMBER, voice_url=f"{at}/voice", status_callback=f"{at}/status")
+            caller = twilio.phone(CALLER)
+            await caller.dial(OUR_NUMBER)
+            await until(lambda: caller.said("membuat pengaduan baru"))
+            await caller.press("1")
+            await until(lambda: caller.said("upah dan THR"))
+            await asyncio.to_thread(served.stop, signal.SIGKILL)
+            await asyncio.to_thread(served.start)
+            await caller.press("1")
+            # Nobody is signed in, so a message is taken.
+            await until(lambda: caller.said("belum ada petugas"))
+            await caller.hang_up()
+            await until(lambda: not twilio.clock.requests_under_way)
+            assert twilio.problems == []
+        finally:
+            await asyncio.to_thread(served.stop)

@@ -31,8 +31,23 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--status", default="/twilio/status", help="path of its StatusCallback")
     parser.add_argument("--sms", default="/twilio/sms", help="path of its SmsUrl")
     parser.add_argument("--caller", action="append", default=["+628111000111"])
-    parser.add_argument("--ready", type=Path, help="a file to write when it is listening")
+    parser.add_argument(
+        "--ready", type=Path, help="a file for the application's settings, written when listening"
+    )
     return parser.parse_args()
+
+
+def _settings(url: str, number: str) -> str:
+    """What the application must be told, as lines for a shell."""
+    settings = {
+        "TWILIO_ACCOUNT_SID": ACCOUNT,
+        "TWILIO_AUTH_TOKEN": TOKEN,
+        "TWILIO_API_KEY": KEY,
+        "TWILIO_API_SECRET": KEY_SECRET,
+        "TWILIO_NUMBER": number,
+        "TWILIO_API_URL": url,
+    }
+    return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
 async def _serve(given: argparse.Namespace) -> None:
@@ -56,7 +71,7 @@ async def _serve(given: argparse.Namespace) -> None:
     async with twilio:
         print(f"Fake Twilio: telephones at {twilio.base_url}, our number is {given.number}")
         if given.ready is not None:
-            given.ready.write_text(twilio.base_url)
+            given.ready.write_text(_settings(twilio.base_url, given.number))
         await stop.wait()
 
 
