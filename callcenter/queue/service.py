@@ -91,14 +91,10 @@ _MATCHABLE = select(
 _TOPICS_OF_ALL = select(tables.agent_topic.c.agent, tables.agent_topic.c.topic).where(
     tables.agent_topic.c.agent.in_(bindparam("ids", expanding=True))
 )
-_OFFERS = (
-    select(func.count())
-    .select_from(tables.offer)
-    .where(tables.offer.c.agent == bindparam("of"), tables.offer.c.created_at >= bindparam("since"))
-)
-_ANSWERED = _OFFERS.where(tables.offer.c.state == OfferState.ANSWERED)
-_MISSED = _OFFERS.where(
-    tables.offer.c.state == OfferState.TIMED_OUT, tables.offer.c.rang_at.is_not(None)
+_ANSWERED = tables.offer.c.state == OfferState.ANSWERED
+_MISSED = (tables.offer.c.state == OfferState.TIMED_OUT) & tables.offer.c.rang_at.is_not(None)
+_ANSWERED_AND_MISSED = select(func.count().filter(_ANSWERED), func.count().filter(_MISSED)).where(
+    tables.offer.c.agent == bindparam("of"), tables.offer.c.created_at >= bindparam("since")
 )
 
 
@@ -210,10 +206,8 @@ def waiting_count(connection: Connection, topic: str) -> int:
 
 def answered_and_missed(connection: Connection, agent: str, since: int) -> tuple[int, int]:
     """How many offers the agent answered and how many rang in vain since ``since``."""
-    mine = {"of": agent, "since": since}
-    answered: int = connection.execute(_ANSWERED, mine).scalar_one()
-    missed: int = connection.execute(_MISSED, mine).scalar_one()
-    return answered, missed
+    row = connection.execute(_ANSWERED_AND_MISSED, {"of": agent, "since": since}).one()
+    return row[0], row[1]
 
 
 def one_matcher(connection: Connection) -> None:
