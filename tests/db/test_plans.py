@@ -1,0 +1,86 @@
+"""No statement of a call becomes slower with every call that there ever was."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, event
+
+from callcenter.cases.service import CaseForm
+from callcenter.db import Database
+from callcenter.db.keys import Keys
+from tests.hotline import Hotline
+
+#: What a statement is run with.
+Given = Sequence[Any] | Mapping[str, Any] | None
+
+#: Tables that keep a row of every call.
+GROWING = "call|leg|entry|offer|fact|case_record|call_case|recording|pin_attempt"
+#: Indexes that hold open things only, or are left after a few rows.
+SHORT = ("ix_entry_waiting", "uq_entry_open_call", "ix_call_live", "ix_leg_live", "ix_call_started")
+#: SQLite says so when it looks at a whole table, or at all of an index.
+SCAN = re.compile(rf"SCAN ({GROWING})\b(?: USING (?:COVERING )?INDEX (\w+))?")
+
+
+async def test_no_statement_looks_at_every_call(
+    sqlite_url: str, keys: Keys, tmp_path: Path
+) -> None:
+    database = Database(sqlite_url)
+    seen: dict[str, Given] = {}
+
+    def note(
+        _connection: Connection, _cursor: object, text: str, given: Given, _: object, many: bool
+    ) -> None:
+        seen.setdefault(text, given[0] if many and isinstance(given, list) else given)
+
+    for engine in (database._write_engine, database._read_engine):
+        event.listen(engine, "before_cursor_execute", note)
+    async with Hotline(database, keys, tmp_path) as hotline:
+        agent = await hotline.agent("sari")
+        await _a_call(hotline, agent)
+        shown = await hotline.console(agent)
+        assert shown.today.answered == 1
+        await hotline.facts()
+    slow = await database.read(lambda connection: list(_slow(connection, seen)))
+    await database.close()
+    assert len(seen) > 40
+    assert slow == []
+
+
+async def _a_call(hotline: Hotline, agent: str) -> None:
+    """A complaint, told to an agent; then its status is asked for."""
+    caller = await hotline.dial()
+    await hotline.silent(caller)
+    await hotline.press(caller, "1", "1")
+    await hotline.desk.accept(agent, await hotline.offered(agent))
+    await hotline.settle()
+    call = (await hotline.console(agent)).call
+    assert call is not None
+    assert call.case is not None
+    await hotline.desk.save_case(agent, call.id, CaseForm(call.case.version, narrative="Upah."))
+    number, pin = call.case.number, call.case.pin
+    assert pin is not None
+    await hotline.hang_up(caller)
+    await hotline.desk.wrap_up_done(agent, "complaint")
+    again = await hotline.dial()
+    await hotline.silent(again)
+    await hotline.press(again, "2", number, pin)
+    await hotline.hang_up(again)
+
+
+def _slow(connection: Connection, statements: Mapping[str, Given]) -> list[str]:
+    """Those that look at a whole growing table."""
+    found = []
+    for text, given in statements.items():
+        if not text.startswith(("SELECT", "UPDATE", "DELETE")):
+            continue
+        cursor = connection.connection.cursor()
+        plan = cursor.execute(f"EXPLAIN QUERY PLAN {text}", given or ()).fetchall()
+        for step in plan:
+            scan = SCAN.match(step[3])
+            if scan and scan.group(2) not in SHORT:
+                found.append(f"{step[3]}: {text}")
+    return found
