@@ -153,7 +153,8 @@ class Device(_Word, frozen=True, tag="device"):
 class RingLeg(_Word, frozen=True, tag="ring_leg"):
     """Ring ``device`` as the new leg ``leg`` (*once*: never asked again after an unknown result).
 
-    Answered by :class:`LegRinging`, :class:`LegAnswered`, :class:`LegGone` or :class:`Refused`.
+    Answered by :class:`LegRinging`, :class:`LegAnswered`, :class:`LegGone` or :class:`Refused`;
+    :class:`LegQueued` before these where it has to wait.
     The line stops ringing by itself after ``most_s``.
     """
 
@@ -241,6 +242,13 @@ class RoomEntered(_Word, frozen=True, tag="room_entered"):
     room: str
 
 
+class LegQueued(_Word, frozen=True, tag="leg_queued"):
+    """The line takes only so many rings a second: the network is asked in ``seconds``."""
+
+    leg: str
+    seconds: int
+
+
 class LegRinging(_Word, frozen=True, tag="leg_ringing"):
     leg: str
 
@@ -309,6 +317,7 @@ Signal = (
     | PromptsEnded
     | RecordingMade
     | RoomEntered
+    | LegQueued
     | LegRinging
     | LegAnswered
     | LegGone

@@ -125,22 +125,23 @@ def trigger(call: Call, happened: Happened) -> str:
         case TimerDue():
             return f"timer {happened.kind.value}"
     leg = leg_of(call, getattr(happened, "leg", ""))
-    role = leg.role.value if leg is not None else "nobody"
-    match happened:
-        case line.DigitsEntered() | line.Silence() | line.PromptsEnded() | line.RecordingMade():
-            return f"{role} input"
-        case line.RoomEntered():
-            return f"{role} room"
-        case line.LegRinging():
-            return f"{role} ringing"
-        case line.LegAnswered():
-            return f"{role} answered"
-        case line.LegGone():
-            return f"{role} gone"
-        case line.Refused():
-            return f"{role} refused"
-    return "nobody"
+    what = _OF_LEGS.get(type(happened))
+    return f"{leg.role.value} {what}" if leg is not None and what is not None else "nobody"
 
+
+#: What a leg's Signals are called in the table.
+_OF_LEGS: dict[type, str] = {
+    line.DigitsEntered: "input",
+    line.Silence: "input",
+    line.PromptsEnded: "input",
+    line.RecordingMade: "input",
+    line.RoomEntered: "room",
+    line.LegQueued: "queued",
+    line.LegRinging: "ringing",
+    line.LegAnswered: "answered",
+    line.LegGone: "gone",
+    line.Refused: "refused",
+}
 
 # --- the handlers, in the order of the table ---------------------------------------------------
 
@@ -246,6 +247,18 @@ def _current_agent_leg(life: Life, leg_id: str) -> Leg | None:
         life.refused = "that offer is over"
         return None
     return leg
+
+
+def _agent_queued(life: Life, happened: Happened) -> Doing:
+    """The line has not asked for the ring yet: only then does its time begin."""
+    assert isinstance(happened, line.LegQueued)
+    leg, offer = _current_agent_leg(life, happened.leg), life.call.offer
+    if leg is None or offer is None or not life.leg_becomes(leg, "queued"):
+        return
+    if offer.state is OfferState.PENDING:
+        after_s = happened.seconds + entries.UNRUNG_S
+        life.timer(TimerKind.UNRUNG, offer.id, after_s * 1000)
+    yield from _pass()
 
 
 def _agent_ringing(life: Life, happened: Happened) -> Doing:
@@ -553,6 +566,7 @@ TABLE: dict[tuple[CallState, str], Handler] = {
     (_WAITING, "caller room"): _caller_in_room,
     (_WAITING, "caller gone"): _caller_gone,
     (_WAITING, "matched"): _matched,
+    (_WAITING, "agent queued"): _agent_queued,
     (_WAITING, "agent ringing"): _agent_up,
     (_WAITING, "agent answered"): _agent_up,
     (_WAITING, "agent input"): _agent_input,

@@ -26,6 +26,7 @@ class LegRole(StrEnum):
 
 class LegState(StrEnum):
     ASKED = "asked"  #: we asked for it to be rung
+    QUEUED = "queued"  #: its line has not asked the network yet
     RINGING = "ringing"
     UP = "up"
     GONE = "gone"

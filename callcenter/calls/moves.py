@@ -37,9 +37,13 @@ from callcenter.queue.topics import Topic
 
 #: (state, what the network reports) → state of a leg. What is not here changes nothing.
 LEG_TABLE: dict[tuple[LegState, str], LegState] = {
+    (LegState.ASKED, "queued"): LegState.QUEUED,
     (LegState.ASKED, "ringing"): LegState.RINGING,
     (LegState.ASKED, "answered"): LegState.UP,
     (LegState.ASKED, "gone"): LegState.GONE,
+    (LegState.QUEUED, "ringing"): LegState.RINGING,
+    (LegState.QUEUED, "answered"): LegState.UP,
+    (LegState.QUEUED, "gone"): LegState.GONE,
     (LegState.RINGING, "answered"): LegState.UP,
     (LegState.RINGING, "gone"): LegState.GONE,
     (LegState.UP, "gone"): LegState.GONE,

@@ -43,7 +43,7 @@ def plan(known: Iterable[Leg], resumed: line.LineResumed, offers: Collection[str
             commands.append(line.EndLeg(leg.id))
         else:
             turns.append(leg.id)
-            if live[leg.id].up and leg.state in (LegState.ASKED, LegState.RINGING):
+            if live[leg.id].up and leg.state is not LegState.UP:
                 signals.append(line.LegAnswered(leg.id))
     for there in resumed.legs:
         if there.leg in ours:

@@ -350,6 +350,8 @@ class Network:
             self.tell(line.Refused(command.leg, self.rng.choice((*_NOT_NOW, Cause.UNREACHABLE))))
             return
         self.phones[command.leg] = phone
+        if len(self.phones) % 5 == 0:  # some lines take only so many rings a second
+            self.tell(line.LegQueued(command.leg, 1))
         self.schedule.after(command.most_s * 1000, lambda: self._rings_out(phone))
         if chance < 2 * self.luck.refusal:
             return  # a phone that does not answer the network: it never rings

@@ -393,7 +393,7 @@ def test_the_table_names_only_what_can_happen() -> None:
     legs = {
         f"{who} {what}"
         for who in ("caller", "agent")
-        for what in ("input", "room", "ringing", "answered", "gone", "refused")
+        for what in ("input", "room", "queued", "ringing", "answered", "gone", "refused")
     }
     assert words <= people | legs
     assert {word for state, word in life.TABLE if state is CallState.ENDED} <= legs

@@ -8,6 +8,7 @@ What Twilio reports besides is heard in ``reports.py``; ``touch.py`` compares af
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping
 
 import structlog
@@ -22,6 +23,7 @@ from callcenter.line import (
     EndLeg,
     EndRoom,
     LegGone,
+    LegQueued,
     Refused,
     RingLeg,
     Turn,
@@ -266,7 +268,9 @@ class TwilioLine:
             return
         browser = command.device.kind is DeviceKind.BROWSER
         house.legs.add(Leg(command.leg, inbound=False, browser=browser))
-        self._rings.put(command)
+        wait_s = math.ceil(self._rings.put(command))
+        if wait_s > 0:
+            await house.tell(LegQueued(command.leg, wait_s))
 
     async def _ring(self, command: RingLeg) -> None:
         house = self._house
