@@ -50,6 +50,7 @@ from callcenter.telephony.asterisk.build import asterisk_line
 from callcenter.telephony.asterisk.line import AsteriskLine
 from callcenter.telephony.performer import Performer
 from callcenter.telephony.recordings import Recordings
+from callcenter.telephony.registrations import Registrations
 from callcenter.telephony.simulator.day import Day, Plan, WatchedDatabase, working_hours
 from callcenter.telephony.simulator.line import SimulatorLine
 from callcenter.telephony.simulator.sounds import SimulatedSounds
@@ -339,6 +340,7 @@ def _deps(app: App, sounds: SimulatedSounds, recordings: Recordings) -> Deps:
         any_host=settings.public_base_url is None,
         default_device=(DeviceKind.BROWSER if browser else DeviceKind.SIMULATED).value,
         devices=app.asterisk.devices if app.asterisk else None,
+        voice=app.twilio.devices if app.twilio else None,
         simulator=app.simulator,
         twilio=app.twilio,
         sounds=sounds.file,
@@ -370,8 +372,9 @@ async def running(app: App) -> AsyncIterator[App]:
         await app.calls.start()
         for name, begin in app.background.items():
             tasks.append(asyncio.create_task(_keep(name, begin), name=name))
+        registrations = Registrations(app.emit, app.lines.values())
         for line in app.lines.values():
-            await line.start(app.emit)
+            await line.start(registrations.of(line))
         yield app
     finally:
         for line in app.lines.values():
@@ -438,13 +441,9 @@ def _agents_without_sign_in(conn: Connection) -> list[str]:
 
 def _in_touch(line: Line) -> bool:
     """Whether the phone network behind ``line`` can be reached."""
-    match line:
-        case AsteriskLine():
-            return line.ari.up
-        case TwilioLine():
-            return line.up
-        case _:
-            return True
+    if isinstance(line, AsteriskLine):
+        return line.ari.up
+    return not isinstance(line, TwilioLine) or line.up
 
 
 def _checks(app: App) -> dict[str, Check]:

@@ -159,7 +159,7 @@ def _asterisk(trunk: str | None) -> Capabilities:
 LINES: Final[dict[str, tuple[Capabilities, Capabilities, str]]] = {
     AsteriskLine.name: (_asterisk(None), _asterisk("PJSIP/trunk"), "ASTERISK_TRUNK"),
     SimulatorLine.name: (SimulatorLine.capabilities, SimulatorLine.capabilities, ""),
-    TwilioLine.name: (twilio(browser=False), twilio(browser=False), ""),
+    TwilioLine.name: (twilio(browser=False), twilio(browser=True), "TWILIO_API_KEY"),
 }
 
 

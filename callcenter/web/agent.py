@@ -17,6 +17,7 @@ from callcenter.web.documents import (
     Console,
     Done,
     OutcomeBody,
+    PhoneBody,
     StateBody,
     case_of,
 )
@@ -39,6 +40,14 @@ async def read(me: Agent, deps: DepsOf, phones: PhonesOf) -> Console:
 async def set_state(body: StateBody, me: Agent, deps: DepsOf) -> Done:
     """Be ready or paused; while busy it is booked for afterwards."""
     await deps.desk.set_agent_state(me.account.id, body.state, body.reason)
+    return Done()
+
+
+@router.put("/phone")
+async def phone(body: PhoneBody, me: Agent, phones: PhonesOf) -> Done:
+    """Say whether this page's telephone is registered at Twilio, which tells nobody else. To be
+    said again every 15 s."""
+    phones.heard(me.account.id, body.up)
     return Done()
 
 
@@ -94,5 +103,11 @@ async def console(deps: Deps, phones: Softphones, account: Account) -> Console:
         "username": softphone.username,
         "password": softphone.password,
         "ws": softphone.ws,
+    }
+    voice = phones.voice_of(account)
+    document["agent"]["device"]["voice"] = voice and {
+        "identity": voice.identity,
+        "token": voice.token,
+        "expires_at": voice.expires_at,
     }
     return Console.model_validate(document)

@@ -151,10 +151,27 @@ class SoftphoneAccount(Document):
     rings_on: str | None = None
 
 
+class VoiceAccountDocument(Document):
+    """How the browser registers at Twilio, until ``expires_at``; a new one comes in good time."""
+
+    identity: str
+    token: str
+    expires_at: int
+
+
 class DeviceDocument(Document):
+    """``account``: on a SIP line; ``voice``: on Twilio."""
+
     kind: Literal["browser", "sip", "phone", "simulated"]
     up: bool
     account: SoftphoneAccount | None = None
+    voice: VoiceAccountDocument | None = None
+
+
+class PhoneBody(Body):
+    """Whether the page's telephone is registered at Twilio."""
+
+    up: bool
 
 
 class AgentDocument(Document):

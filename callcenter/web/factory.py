@@ -78,7 +78,7 @@ def make_web(deps: Deps) -> FastAPI:
     directory = Directory(deps.db, deps.clock)
     app.state.deps = deps
     app.state.directory = directory
-    app.state.phones = Softphones(deps.devices, deps.default_device)
+    app.state.phones = Softphones(deps.devices, deps.default_device, deps.voice)
     compose = supervisor.composer(directory, deps.calls.topics)
     app.state.hub = Hub(deps.time_zone, deps.clock, compose)
     lines = [*([phone.router] if deps.simulator else []), *([twilio.router] if deps.twilio else [])]
@@ -138,7 +138,7 @@ def _connect(deps: Deps) -> tuple[str, ...]:
     if deps.browser_ws:
         scheme, _, rest = deps.browser_ws.partition("://")
         places.append(f"{scheme}://{rest.partition('/')[0]}")
-    return tuple(places)
+    return (*places, *(deps.voice.hosts if deps.voice else ()))
 
 
 @contextlib.asynccontextmanager

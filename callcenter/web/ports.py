@@ -45,6 +45,30 @@ class Devices(Protocol):
         """Remove it; none is no error."""
 
 
+class VoiceAccount(Protocol):
+    """How an agent's browser registers at Twilio. ``expires_at``: UTC milliseconds."""
+
+    @property
+    def identity(self) -> str: ...
+    @property
+    def token(self) -> str: ...
+    @property
+    def expires_at(self) -> int: ...
+
+
+class VoiceDevices(Protocol):
+    """Browsers as Twilio's telephones; the page itself says whether its telephone is there.
+
+    ``hosts``: what their pages connect to.
+    """
+
+    hosts: tuple[str, ...]
+
+    def open(self, agent: str) -> VoiceAccount | None: ...
+    def close(self, agent: str) -> None: ...
+    def heard(self, agent: str, up: bool) -> None: ...
+
+
 class Simulator(Protocol):
     """The simulated telephone: ``telephony.simulator.line.SimulatorLine``.
 
@@ -93,6 +117,7 @@ class Deps:
     any_host: bool = False  #: no public address was set: whatever Host the browser used is ours
     default_device: str = "simulated"  #: what an agent answers with unless the account says
     devices: Devices | None = None
+    voice: VoiceDevices | None = None
     simulator: Simulator | None = None
     twilio: Twilio | None = None
     sounds: Callable[[str], Awaitable[Path | None]] | None = None  #: sound file by hash

@@ -6,7 +6,7 @@ import logging
 
 from callcenter.line import Device, DeviceKind
 from callcenter.people.accounts import Account
-from callcenter.web.ports import BrowserAccount, Devices
+from callcenter.web.ports import BrowserAccount, Devices, VoiceAccount, VoiceDevices
 
 log = logging.getLogger(__name__)
 
@@ -14,8 +14,11 @@ log = logging.getLogger(__name__)
 class Softphones:
     """Asks the line for an account once a sign-in, and again after our own restart."""
 
-    def __init__(self, devices: Devices | None, default_device: str) -> None:
+    def __init__(
+        self, devices: Devices | None, default_device: str, voice: VoiceDevices | None = None
+    ) -> None:
         self._devices = devices
+        self._voice = voice
         self._default = DeviceKind(default_device)
         self._open: dict[str, BrowserAccount] = {}
         #: Who signed out: a page of theirs that is still being written must not bring it back.
@@ -48,10 +51,23 @@ class Softphones:
             self._open[account.id] = opened
         return self._open[account.id]
 
+    def voice_of(self, account: Account) -> VoiceAccount | None:
+        """The account at Twilio, its token always good for a while; None as :meth:`of`."""
+        if self._voice is None or self.device_of(account).kind is not DeviceKind.BROWSER:
+            return None
+        return None if account.id in self._closed else self._voice.open(account.id)
+
+    def heard(self, agent: str, up: bool) -> None:
+        """The page says whether its telephone is registered at Twilio."""
+        if self._voice is not None and agent not in self._closed:
+            self._voice.heard(agent, up)
+
     async def close(self, agent: str) -> None:
         """The agent has signed out."""
         self._closed.add(agent)
         self._open.pop(agent, None)
+        if self._voice is not None:
+            self._voice.close(agent)
         if self._devices is not None:
             try:
                 await self._devices.close(agent)

@@ -18,10 +18,15 @@ from sqlalchemy import func, select
 from callcenter import settings as settings_module
 from callcenter.app import App, assemble, running
 from callcenter.calls import tables
+from callcenter.clock import Given
 from callcenter.line import LineResumed, Signal
+from callcenter.people import accounts
+from callcenter.people.accounts import NewAccount
+from callcenter.people.permissions import Role
 from callcenter.telephony.twilio import signature
 from callcenter.telephony.twilio.webhooks import MOST_BYTES, MOST_FIELDS
 from tests.fake_twilio.signing import SharedKey, signed_headers
+from tests.web.conftest import PASSWORD, eventually
 
 ACCOUNT = "AC" + "a1" * 16
 TOKEN = "f" * 32
@@ -66,22 +71,24 @@ class Door:
         return found
 
 
+def environment(sqlite_url: str, tmp_path: Path, api: str) -> dict[str, str]:
+    return {
+        "CALLCENTER_VAR": str(tmp_path / "var"),
+        "DATABASE_URL": sqlite_url,
+        "PUBLIC_BASE_URL": BASE,
+        "TWILIO_ACCOUNT_SID": ACCOUNT,
+        "TWILIO_AUTH_TOKEN": TOKEN,
+        "TWILIO_NUMBER": NUMBER,
+        "TWILIO_WEBHOOK_KEY": f"{KEY.sid}:{KEY.secret}",
+        "TWILIO_API_URL": api,
+    }
+
+
 @pytest.fixture
 async def door(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Door]:
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         address = f"http://127.0.0.1:{nobody.getsockname()[1]}"
-    settings = settings_module.load(
-        {
-            "CALLCENTER_VAR": str(tmp_path / "var"),
-            "DATABASE_URL": sqlite_url,
-            "PUBLIC_BASE_URL": BASE,
-            "TWILIO_ACCOUNT_SID": ACCOUNT,
-            "TWILIO_AUTH_TOKEN": TOKEN,
-            "TWILIO_NUMBER": NUMBER,
-            "TWILIO_WEBHOOK_KEY": f"{KEY.sid}:{KEY.secret}",
-            "TWILIO_API_URL": address,
-        }
-    )
+    settings = settings_module.load(environment(sqlite_url, tmp_path, address))
     app = assemble(settings)
     assert app.twilio is not None
     transport = httpx2.ASGITransport(app.web)
@@ -303,3 +310,45 @@ async def test_music_is_as_long_as_it_says(door: Door) -> None:
     for name in ("music-0.wav", "music-999.wav", "nothing.wav", "..%2f..%2fsecret"):
         with contextlib.suppress(httpx2.InvalidURL):
             assert (await door.http.get(f"/twilio/sounds/{name}")).status_code in (404, 405, 422)
+
+
+# --- agents' browsers ----------------------------------------------------------------------------
+
+
+async def test_a_browser_registers_with_a_token_and_says_that_it_is_there(
+    sqlite_url: str, tmp_path: Path, password_hash: str
+) -> None:
+    settings = settings_module.load(
+        environment(sqlite_url, tmp_path, "http://127.0.0.1:9")
+        | {"TWILIO_API_KEY": "SK" + "c3" * 16, "TWILIO_API_SECRET": "s" * 32}
+    )
+    app = assemble(settings)
+    app.db.write_sync(
+        lambda conn: accounts.add(
+            conn,
+            Given(app.clock.now()),
+            NewAccount("agen", "Sari", Role.AGENT, PASSWORD),
+            password_hash,
+        )
+    )
+    transport = httpx2.ASGITransport(app.web)
+    async with running(app), httpx2.AsyncClient(transport=transport, base_url=BASE) as http:
+        body = {"username": "agen", "password": PASSWORD}
+        signed_in = await http.post("/api/sign-in", json=body)
+        assert signed_in.status_code == 200
+        policy = signed_in.headers["content-security-policy"]
+        assert "wss://voice-js.roaming.twilio.com" in policy
+        device = (await http.get("/api/agent")).json()["agent"]["device"]
+        assert (device["kind"], device["up"], device["account"]) == ("browser", False, None)
+        assert device["voice"]["identity"].startswith("agent_")
+        said = await http.put("/api/agent/phone", json={"up": True})
+        assert said.status_code == 200
+
+        async def there() -> bool:
+            document = (await http.get("/api/agent")).json()
+            return bool(document["agent"]["device"]["up"])
+
+        assert await eventually(there)
+        assert (await http.put("/api/agent/phone", json={"up": 1})).status_code == 422
+        assert (await http.post("/api/sign-out")).status_code == 200
+        assert (await http.put("/api/agent/phone", json={"up": True})).status_code == 401

@@ -46,6 +46,9 @@ def options(settings: Settings) -> Options:
 
 def twilio_line(settings: Settings, database: Database, clock: Clock, audio: Path) -> TwilioLine:
     """The line; ``audio``: the folder of recorded prompts. Reading it blocks."""
+    key = None
+    if settings.twilio_api_key and settings.twilio_api_secret:
+        key = settings.twilio_api_key, settings.twilio_api_secret
     return TwilioLine(
         options(settings),
         access(settings),
@@ -56,4 +59,5 @@ def twilio_line(settings: Settings, database: Database, clock: Clock, audio: Pat
             "id": Speech("id-ID", settings.twilio_voice_id),
             "en": Speech("en-US", settings.twilio_voice_en),
         },
+        key=key,
     )

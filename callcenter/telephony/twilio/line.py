@@ -13,10 +13,12 @@ from collections.abc import Mapping
 
 import structlog
 
+from callcenter.db import DatabaseAway
 from callcenter.line import (
     Capabilities,
     Cause,
     Command,
+    DeviceChanged,
     DeviceKind,
     DropRecording,
     Emit,
@@ -31,7 +33,8 @@ from callcenter.line import (
 from callcenter.telephony.twilio import words
 from callcenter.telephony.twilio.addresses import FALLBACK, Addresses
 from callcenter.telephony.twilio.answers import Answers
-from callcenter.telephony.twilio.house import COMPLETED, LOOK_S, Counts, House, Options
+from callcenter.telephony.twilio.devices import Devices
+from callcenter.telephony.twilio.house import AGAIN_S, COMPLETED, LOOK_S, Counts, House, Options
 from callcenter.telephony.twilio.leg import Leg
 from callcenter.telephony.twilio.names import Names
 from callcenter.telephony.twilio.reports import Reports
@@ -82,7 +85,7 @@ class TwilioLine:
         names: the book of our names and Twilio's.
         sounds: what Twilio fetches to play.
         speech: how each language is spoken.
-        browser: whether agents may answer in their browsers.
+        key: an API key and its secret, with which agents may answer in their browsers.
     """
 
     name = "twilio"
@@ -96,9 +99,12 @@ class TwilioLine:
         names: Names,
         sounds: Sounds | None = None,
         speech: Mapping[str, Speech] | None = None,
-        browser: bool = False,
+        key: tuple[str, str] | None = None,
     ) -> None:
-        self.capabilities = capabilities(browser=browser)
+        self.capabilities = capabilities(browser=key is not None)
+        self.devices: Devices | None = None
+        if key is not None:
+            self.devices = Devices(options.account, *key, changed=self._device_changed)
         self.sounds = sounds or Sounds()
         twiml = Twiml(Addresses(options.base_url), speech=speech, recorded=self.sounds.name)
         self._secrets = secrets
@@ -138,6 +144,8 @@ class TwilioLine:
             self._make_music(),
         ):
             house.spawn(work)
+        if self.devices is not None:
+            house.spawn(self.devices.run())
 
     async def _make_music(self) -> None:
         """Before the first caller waits for it."""
@@ -261,12 +269,13 @@ class TwilioLine:
         house = self._house
         if house.legs.get(command.leg) is not None or house.legs.was(command.leg) is not None:
             return
-        if words.destination(command.device, house.options.prefixes) is None:
+        browser = command.device.kind is DeviceKind.BROWSER
+        to = words.destination(command.device, house.options.prefixes)
+        if to is None or (browser and self.devices is None):
             house.counts.refused_rings += 1
             log.warning("twilio_may_not_ring", leg=command.leg, kind=command.device.kind)
             await house.tell(Refused(command.leg, Cause.UNREACHABLE))
             return
-        browser = command.device.kind is DeviceKind.BROWSER
         house.legs.add(Leg(command.leg, inbound=False, browser=browser))
         wait_s = math.ceil(self._rings.put(command))
         if wait_s > 0:
@@ -281,7 +290,8 @@ class TwilioLine:
         where = house.addresses.of_leg
         try:
             sid = await house.rest.ring(
-                to=to,
+                # The agent's page finds the call that belongs to its offer by this.
+                to=f"{to}?leg={leg.id}" if leg.browser else to,
                 caller=house.options.number,
                 url=where(leg.id, "answered"),
                 fallback=where(leg.id, FALLBACK),
@@ -364,3 +374,17 @@ class TwilioLine:
     async def _recording(self, name: str) -> str | None:
         """Twilio's name of a recording; a message that was left with the fallback has no other."""
         return name if words.RECORDING.fullmatch(name) else await self._house.names.theirs(name)
+
+    # --- agents' browsers ---------------------------------------------------------------------
+
+    def _device_changed(self, agent: str, up: bool) -> None:
+        self._house.spawn(self._tell_device(agent, up))
+
+    async def _tell_device(self, agent: str, up: bool) -> None:
+        """Until it is committed, or has changed again."""
+        while self.devices is not None and self.devices.up(agent) == up:
+            try:
+                await self._house.emit(DeviceChanged(agent, up))
+                return
+            except DatabaseAway:
+                await asyncio.sleep(AGAIN_S)
