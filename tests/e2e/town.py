@@ -106,9 +106,8 @@ class Hotline:
         access = Access(twilio.account_sid, twilio.account_sid, twilio.auth_token, twilio.base_url)
         names = StoredNames(database, clock)
         secrets = Secrets(twilio.auth_token)
-        self.line = TwilioLine(
-            options, access, secrets, names=names, sounds=_sounds(), browser=True
-        )
+        key = twilio.api_key()
+        self.line = TwilioLine(options, access, secrets, names=names, sounds=_sounds(), key=key)
         lines: dict[str, Line] = {self.line.name: self.line}
         self.calls = Calls(
             database,
