@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 import { mockApi } from "./mock/plugin.ts";
 
-// The pages are one bundle; JsSIP (softphone) and uPlot (chart) are loaded when a page needs them.
+// The pages are one bundle; JsSIP, Twilio's library (softphones) and uPlot (chart) are loaded when a page needs them.
 export default defineConfig({
   plugins: process.env.VITEST ? [] : [mockApi()],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },

@@ -40,11 +40,19 @@ export interface SoftphoneAccount {
   rings_on?: string;
 }
 
+/** How the page registers at Twilio; the token is renewed long before it ends. */
+export interface VoiceAccount {
+  identity: string;
+  token: string;
+  expires_at: number;
+}
+
 export interface Device {
   kind: DeviceKind;
   /** Whether the server sees the phone. */
   up: boolean;
   account: SoftphoneAccount | null;
+  voice?: VoiceAccount | null;
 }
 
 export interface Agent {

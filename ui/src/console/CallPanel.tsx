@@ -175,7 +175,7 @@ function Talk({ store, view, call }: Props & { call: Call }) {
   const up = phoneState.session === "up";
   useShortcuts({
     F7: ownPhone && up ? () => store.toggleMute() : undefined,
-    F8: ownPhone && up ? () => store.toggleHold() : undefined,
+    F8: store.canHold(call.line) && up ? () => store.toggleHold() : undefined,
     F9: () => void store.hangUp(),
   });
   return (
@@ -208,14 +208,16 @@ function Talk({ store, view, call }: Props & { call: Call }) {
             >
               {phoneState.muted ? t.unmute : t.mute} <kbd>F7</kbd>
             </button>
-            <button
-              type="button"
-              aria-pressed={phoneState.held}
-              disabled={!up}
-              onClick={() => store.toggleHold()}
-            >
-              {phoneState.held ? t.unhold : t.hold} <kbd>F8</kbd>
-            </button>
+            {store.canHold(call.line) && (
+              <button
+                type="button"
+                aria-pressed={phoneState.held}
+                disabled={!up}
+                onClick={() => store.toggleHold()}
+              >
+                {phoneState.held ? t.unhold : t.hold} <kbd>F8</kbd>
+              </button>
+            )}
           </div>
         )}
         <button type="button" class="stop" onClick={() => void store.hangUp()}>

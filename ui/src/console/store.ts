@@ -12,7 +12,7 @@ import { type Backoff, wait } from "../lib/backoff";
 import { tick } from "../lib/clock";
 import { announce, tell, tellError } from "../shell/notices";
 import { Leader } from "../softphone/leader";
-import { Softphone } from "../softphone/softphone";
+import { Phones, TWILIO } from "../softphone/phones";
 import { type Microphone, reach } from "./availability";
 import { Ring } from "./ring";
 
@@ -49,7 +49,7 @@ export class ConsoleStore {
   });
   readonly leader: Leader;
   readonly ring = new Ring();
-  readonly phone = new Softphone({
+  readonly phone = new Phones({
     // A ring while the server already has us in a call is that call coming back after a break.
     answerAtOnce: () => this.#view?.call != null || this.accepting.value !== null,
     onRefused: () => void this.live.refresh(),
@@ -131,7 +131,7 @@ export class ConsoleStore {
     if (!offer || this.accepting.value === offer.id) return;
     this.accepting.value = offer.id;
     this.ring.stop();
-    if (this.ringsHere(offer.line)) this.phone.answer();
+    if (this.ringsHere(offer.line)) this.phone.answer(offer.line);
     const accepted = await this.#act(() => post(`/api/agent/offers/${offer.id}/accept`), offer);
     if (accepted) return;
     this.accepting.value = null;
@@ -148,6 +148,11 @@ export class ConsoleStore {
   answersHere(line: string): boolean {
     const kind = this.#view?.agent.device.kind;
     return line === SIMULATOR || kind === "browser" || kind === "simulated";
+  }
+
+  /** Whether the page can put a caller on `line` on hold. */
+  canHold(line: string): boolean {
+    return this.ringsHere(line) && line !== TWILIO;
   }
 
   async decline(): Promise<void> {
@@ -219,8 +224,9 @@ export class ConsoleStore {
     const device = this.live.document.value?.agent.device;
     if (device === undefined) return;
     const leads = this.leader.role.value === "leader";
-    const account = leads && device.kind === "browser" ? device.account : null;
-    void this.phone.use(account).catch(tellError);
+    const ours = leads && device.kind === "browser";
+    const voice = ours ? (device.voice ?? null) : null;
+    void this.phone.use(ours ? device.account : null, voice).catch(tellError);
   }
 
   /** The server learns from the phone network whether our phone is there (or gets us an account
@@ -230,7 +236,8 @@ export class ConsoleStore {
     const device = this.live.document.value?.agent.device;
     const registered = this.phone.state.value.registration === "registered";
     const ours = device?.kind === "browser" && this.leader.role.value === "leader";
-    const differ = ours && (device.account === null || device.up !== registered);
+    const nothing = device?.account === null && !device.voice;
+    const differ = ours && (nothing || device.up !== registered);
     if (!differ || this.live.link.value !== "live") {
       this.#looked = 0;
       return;
