@@ -56,6 +56,9 @@ log = logging.getLogger(__name__)
 BATCH = 1000
 #: The sealer looks for Facts that nobody nudged it about (their process died) this often.
 IDLE_S = 1.0
+#: A sealing begins at the earliest so long after the one before: one call's Facts come in bursts,
+#: and a sealing is a transaction, however many there are.
+EVERY_S = 0.025
 #: Longest pause between two attempts to reach the database again.
 BACK_OFF_S = 5.0
 #: PostgreSQL channel on which a sealer announces its last number.
@@ -356,6 +359,7 @@ class Sealer:
         self._subscribers: list[Callback] = []
         self._told: int | None = None
         self._telling = asyncio.Lock()
+        self._not_before = 0.0  #: of the event loop's clock
 
     async def start(self) -> None:
         """Take note of the last sealed number: what comes after it will be told.
@@ -423,6 +427,9 @@ class Sealer:
 
     async def _round(self) -> None:
         """Seal all there is, then wait for a nudge, or for Facts that nobody nudged us about."""
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(self._not_before - loop.time())
+        self._not_before = loop.time() + EVERY_S
         self._wanted.clear()
         while await self.seal() == BATCH:
             pass
