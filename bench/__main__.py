@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from bench import asterisk, engine, figures, machine, storage
+from bench import asterisk, engine, figures, machine, storage, webhooks
 from bench.figures import Figure, Part, Run
 from bench.stores import Files, Server, Store, running_server
 from tests.capabilities import ROOT
@@ -49,6 +49,11 @@ class Bench:
         self._part("calls", "Transactions of a whole call (simulator line)", self._a_call)
         self._storage("sqlite", "SQLite", lambda: files)
         self._storage("postgresql", "PostgreSQL", self.server)
+        self._part(
+            "webhooks",
+            "Twilio's webhooks on SQLite, beside a bare route",
+            lambda: webhooks.measure(files, FOLDER / "webhooks"),
+        )
         self._part(
             "app_queue",
             "Asterisk alone under SIPp: its own dialplan and app_queue",

@@ -49,7 +49,7 @@ from callcenter.telephony.twilio.words import Status
 
 log = structlog.get_logger(__name__)
 
-#: Webhooks that come while we are still comparing wait this long for the end of it.
+#: Webhooks that come while we are still comparing wait for it, this long after the start.
 RESUME_S = 5.0
 #: Twilio asks for a Turn within this after it was told to, in seconds.
 BEGUN_S = 2.0
@@ -112,6 +112,7 @@ class TwilioLine:
         self._answers = Answers(self._house)
         self._reports = Reports(self._house)
         self._touch = Touch(self._house, self._reports)
+        self._patience = 0.0
         self._rings = Rings(options.calls_per_s, self._ring)
 
     @property
@@ -134,6 +135,7 @@ class TwilioLine:
     async def start(self, emit: Emit) -> None:
         """Begin; returns at once. :class:`~callcenter.line.LineResumed` follows."""
         house = self._house
+        self._patience = asyncio.get_running_loop().time() + RESUME_S
         house.begin(emit)
         await house.rest.open()
         for work in (
@@ -257,7 +259,7 @@ class TwilioLine:
     async def _resuming(self) -> None:
         """We have only just begun: what exists is told first, unless that takes too long."""
         try:
-            async with asyncio.timeout(RESUME_S):
+            async with asyncio.timeout_at(self._patience):
                 await self._touch.resumed.wait()
         except TimeoutError:
             return
