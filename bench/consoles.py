@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 import aiohttp
 import msgspec
 
-from callcenter.app import open_store
 from callcenter.clock import Given
 from callcenter.db import Connection
 from callcenter.line import Device, DeviceKind
@@ -24,6 +23,7 @@ from callcenter.people.accounts import NewAccount
 from callcenter.people.permissions import Role
 from callcenter.queue import service as queue
 from callcenter.settings import Settings
+from callcenter.store import open_store
 
 PASSWORD = "sandi-untuk-mengukur"
 #: From the end of a talk until the agent is ready again, seconds.

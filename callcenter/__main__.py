@@ -18,7 +18,7 @@ from callcenter.ivr.errors import FlowErrors
 from callcenter.people.permissions import Role
 
 if TYPE_CHECKING:
-    from callcenter.app import Store
+    from callcenter.store import Store
 from callcenter.settings import Settings, SettingsError
 
 app = typer.Typer(
@@ -74,12 +74,13 @@ def _settings() -> Settings:
 def serve() -> None:
     """Serve calls and pages until told to stop."""
     from callcenter import app as application
+    from callcenter.store import first_accounts
     from callcenter.web import logs
 
     settings = _settings()
     logs.configure(settings.log_level)
     assembled = application.assemble(settings)
-    made = application.first_accounts(assembled.store, settings)
+    made = first_accounts(assembled.store, settings)
     if made:
         _print_first_accounts(settings, made)
         print(f"To look at a busy day, stop this and run `{_program()} demo`.\n", flush=True)
@@ -115,12 +116,13 @@ def demo(
 ) -> None:
     """Play a believable day into the database; stop `callcenter serve` before."""
     from callcenter import app as application
+    from callcenter.store import first_accounts
     from callcenter.web import logs
 
     settings = _settings()
     logs.configure("error")
     with _store(settings) as store:
-        made = application.first_accounts(store, settings)
+        made = first_accounts(store, settings)
     if made:
         _print_first_accounts(settings, made)
     began = time.monotonic()
@@ -216,10 +218,10 @@ def user_add(
     ] = False,
 ) -> None:
     """Make an account. Its password is made and shown once, unless it is given."""
-    from callcenter import app as application
     from callcenter.line import Device, DeviceKind
     from callcenter.people import passwords
     from callcenter.people.accounts import BadAccount, NewAccount
+    from callcenter.store import add_account
 
     settings = _settings()
     password = sys.stdin.readline().rstrip("\n") if password_stdin else passwords.readable()
@@ -234,7 +236,7 @@ def user_add(
             device=Device(kind, address) if kind else None,
         )
         with _store(settings) as store:
-            application.add_account(store, settings, new, topic)
+            add_account(store, settings, new, topic)
     except BadAccount as error:
         _fail(*(f"{field}: {why}" for field, why in error.fields.items()))
     print(f"{username} was added." + ("" if password_stdin else f" Password: {password}"))
@@ -242,9 +244,9 @@ def user_add(
 
 @contextlib.contextmanager
 def _store(settings: Settings) -> Iterator[Store]:
-    from callcenter import app as application
+    from callcenter.store import open_store
 
-    store = application.open_store(settings)
+    store = open_store(settings)
     try:
         yield store
     finally:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import fcntl
 import logging
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -31,21 +30,25 @@ from callcenter.calls.service import Calls, Send
 from callcenter.clock import Clock, JumpClock, SystemClock
 from callcenter.db import Connection, Database, DatabaseAway, migrate
 from callcenter.db.facts import Sealer
-from callcenter.db.keys import Keys, unlock
 from callcenter.ivr.flowset import FlowSet
 from callcenter.ivr.loader import load as load_flows
 from callcenter.line import DeviceKind, Line, LineResumed, Signal, Turn
-from callcenter.people import accounts, passwords, sign_ins
-from callcenter.people.accounts import Account, BadAccount, NewAccount
+from callcenter.people import accounts, sign_ins
+from callcenter.people.accounts import NewAccount
 from callcenter.people.permissions import Role
-from callcenter.people.service import People
 from callcenter.queue import service as queue
-from callcenter.queue import topics as topic_files
 from callcenter.queue.agents import AgentState
 from callcenter.queue.topics import Topic
 from callcenter.settings import Settings
 from callcenter.stats.board import Board, BoardView
 from callcenter.stats.service import restore
+from callcenter.store import (
+    Store,
+    add_account,
+    hold,
+    open_store,
+    read_topics,
+)
 from callcenter.telephony.asterisk.build import asterisk_line
 from callcenter.telephony.asterisk.line import AsteriskLine
 from callcenter.telephony.performer import Performer
@@ -74,92 +77,6 @@ HOUSEKEEPING_S: Final = 60
 STOP_S: Final = 10
 #: The longest message that a page may send us by WebSocket, in bytes.
 MOST_WEBSOCKET_BYTES: Final = 1024
-
-
-class AlreadyRunning(Exception):
-    """Another process serves this SQLite file."""
-
-
-@dataclass
-class Store:
-    """The storage alone, for the command line."""
-
-    db: Database
-    keys: Keys
-    clock: Clock
-    people: People
-
-    def close(self) -> None:
-        """Let go of it. Blocks."""
-        self.people.close()
-        self.db.close_sync()
-
-
-def open_store(
-    settings: Settings, *, clock: Clock | None = None, database: type[Database] = Database
-) -> Store:
-    """Open the database, brought up to date, with its keys. Blocks.
-
-    Raises:
-        DatabaseAway, ValueError: the database can't be used.
-        db.keys.SecretError: the secret is missing, or is another database's.
-    """
-    clock = clock or SystemClock()
-    migrate.upgrade(settings.database_url)
-    db = database(settings.database_url)
-    keys = unlock(db, settings.secret, settings.secret_file)
-    return Store(db, keys, clock, People(db, keys, clock))
-
-
-# --- accounts -------------------------------------------------------------------------------------
-
-#: Who is made on the first start: username, role, name, and the page where they begin.
-_FIRST: Final = (
-    ("agen", Role.AGENT, "Agen", "/console"),
-    ("penyelia", Role.SUPERVISOR, "Penyelia", "/board"),
-    ("petugas", Role.OFFICER, "Petugas", "/cases"),
-    ("admin", Role.ADMIN, "Admin", "/"),
-)
-
-
-def add_account(
-    store: Store, settings: Settings, new: NewAccount, topics: Collection[str] | None = None
-) -> Account:
-    """Make an account; an agent knows ``topics``, or all of them.
-
-    Raises:
-        BadAccount: with every field that is wrong.
-        FlowErrors, TopicError: the topics can't be read.
-    """
-    if new.role is not Role.AGENT:
-        return store.people.add(new)
-    known = _topics(settings)
-    unknown = sorted(set(topics or ()) - known.keys())
-    if unknown:
-        raise BadAccount(topic=f"{', '.join(unknown)}: no such topic")
-    made = store.people.add(new)
-    store.db.write_sync(lambda conn: queue.set_topics(conn, made.id, topics or known))
-    return made
-
-
-def first_accounts(store: Store, settings: Settings) -> list[tuple[str, str, str]]:
-    """On an empty database one account of each role; gives username, password, page of each.
-
-    The passwords are kept nowhere else.
-    """
-    if store.db.read_sync(accounts.count):
-        return []
-    made = []
-    for username, role, name, page in _FIRST:
-        password = passwords.readable()
-        add_account(store, settings, NewAccount(username, name, role, password))
-        made.append((username, password, page))
-    return made
-
-
-def _topics(settings: Settings) -> dict[str, Topic]:
-    folder = settings.flows or resources.flows()
-    return topic_files.load((folder / "topics.yaml").read_text(encoding="utf-8"))
 
 
 # --- the parts ------------------------------------------------------------------------------------
@@ -237,9 +154,9 @@ def assemble(
         FlowErrors, TopicError: the flows are refused, with every error.
     """
     folder = settings.flows or resources.flows()
-    topics = _topics(settings)
+    topics = read_topics(settings)
     flows = load_flows(folder, frozenset(topics))
-    lock = _lock(settings)
+    lock = hold(settings)
     store = open_store(settings, clock=clock, database=database)
     db, keys, clock = store.db, store.keys, store.clock
     sealer = Sealer(db, keys)
@@ -476,22 +393,6 @@ def _checks(app: App) -> dict[str, Check]:
     if app.asterisk is not None:
         checks["voice"] = voice
     return checks | {f"line_{name}": line(name) for name in app.lines}
-
-
-def _lock(settings: Settings) -> IO[str] | None:
-    """Hold an SQLite file for this process: two writers would see each other's timers."""
-    url = settings.database_url
-    if not url.startswith("sqlite:///"):
-        return None
-    path = Path(url.removeprefix("sqlite:///"))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    held = path.with_name(path.name + ".lock").open("a", encoding="ascii")
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        held.close()
-        raise AlreadyRunning(f"another process serves {path}") from error
-    return held
 
 
 # --- the demo -------------------------------------------------------------------------------------

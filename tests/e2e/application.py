@@ -19,12 +19,12 @@ from typing import Any
 import yaml
 from sqlalchemy import Engine, NullPool, create_engine, text
 
-from callcenter import app as assembly
 from callcenter import settings as settings_module
 from callcenter.line import Device
 from callcenter.people.accounts import NewAccount
 from callcenter.people.permissions import Role
 from callcenter.resources import flows
+from callcenter.store import add_account, open_store
 from tests.e2e.asterisk import Asterisk, free_port
 from tests.e2e.phones import until
 
@@ -262,13 +262,13 @@ class Application:
     def add(self, *people: Person) -> None:
         """Make accounts, as the command line would, all with :data:`PASSWORD`."""
         settings = settings_module.load(self.environment)
-        store = assembly.open_store(settings)
+        store = open_store(settings)
         try:
             for one in people:
                 new = NewAccount(
                     one.username, one.username.title(), one.role, PASSWORD, device=one.device
                 )
-                assembly.add_account(store, settings, new, one.topics or None)
+                add_account(store, settings, new, one.topics or None)
         finally:
             store.close()
 

@@ -1,0 +1,136 @@
+"""The storage, opened: database, keys and people; and who is made on the first start.
+
+The server, the command line and the tools begin here.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from callcenter import resources
+from callcenter.clock import Clock, SystemClock
+from callcenter.db import Database, migrate
+from callcenter.db.keys import Keys, unlock
+from callcenter.people import accounts, passwords
+from callcenter.people.accounts import Account, BadAccount, NewAccount
+from callcenter.people.permissions import Role
+from callcenter.people.service import People
+from callcenter.queue import service as queue
+from callcenter.queue import topics as topic_files
+from callcenter.queue.topics import Topic
+from callcenter.settings import Settings
+
+
+class AlreadyRunning(Exception):
+    """Another process serves this SQLite file."""
+
+
+@dataclass
+class Store:
+    """The storage alone, for the command line."""
+
+    db: Database
+    keys: Keys
+    clock: Clock
+    people: People
+
+    def close(self) -> None:
+        """Let go of it. Blocks."""
+        self.people.close()
+        self.db.close_sync()
+
+
+def open_store(
+    settings: Settings, *, clock: Clock | None = None, database: type[Database] = Database
+) -> Store:
+    """Open the database, brought up to date, with its keys. Blocks.
+
+    Raises:
+        DatabaseAway, ValueError: the database can't be used.
+        db.keys.SecretError: the secret is missing, or is another database's.
+    """
+    clock = clock or SystemClock()
+    migrate.upgrade(settings.database_url)
+    db = database(settings.database_url)
+    keys = unlock(db, settings.secret, settings.secret_file)
+    return Store(db, keys, clock, People(db, keys, clock))
+
+
+def hold(settings: Settings) -> IO[str] | None:
+    """Hold an SQLite file for this process: two writers would see each other's timers.
+
+    Raises:
+        AlreadyRunning: another process has it.
+    """
+    url = settings.database_url
+    if not url.startswith("sqlite:///"):
+        return None
+    path = Path(url.removeprefix("sqlite:///"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    held = path.with_name(path.name + ".lock").open("a", encoding="ascii")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        held.close()
+        raise AlreadyRunning(f"another process serves {path}") from error
+    return held
+
+
+# --- accounts -------------------------------------------------------------------------------------
+
+#: Who is made on the first start: username, role, name, and the page where they begin.
+_FIRST: Final = (
+    ("agen", Role.AGENT, "Agen", "/console"),
+    ("penyelia", Role.SUPERVISOR, "Penyelia", "/board"),
+    ("petugas", Role.OFFICER, "Petugas", "/cases"),
+    ("admin", Role.ADMIN, "Admin", "/"),
+)
+
+
+def add_account(
+    store: Store, settings: Settings, new: NewAccount, topics: Collection[str] | None = None
+) -> Account:
+    """Make an account; an agent knows ``topics``, or all of them.
+
+    Raises:
+        BadAccount: with every field that is wrong.
+        FlowErrors, TopicError: the topics can't be read.
+    """
+    if new.role is not Role.AGENT:
+        return store.people.add(new)
+    known = read_topics(settings)
+    unknown = sorted(set(topics or ()) - known.keys())
+    if unknown:
+        raise BadAccount(topic=f"{', '.join(unknown)}: no such topic")
+    made = store.people.add(new)
+    store.db.write_sync(lambda conn: queue.set_topics(conn, made.id, topics or known))
+    return made
+
+
+def first_accounts(store: Store, settings: Settings) -> list[tuple[str, str, str]]:
+    """On an empty database one account of each role; gives username, password, page of each.
+
+    The passwords are kept nowhere else.
+    """
+    if store.db.read_sync(accounts.count):
+        return []
+    made = []
+    for username, role, name, page in _FIRST:
+        password = passwords.readable()
+        add_account(store, settings, NewAccount(username, name, role, password))
+        made.append((username, password, page))
+    return made
+
+
+def read_topics(settings: Settings) -> dict[str, Topic]:
+    """The topics of the flows in use.
+
+    Raises:
+        TopicError: the file can't be read.
+    """
+    folder = settings.flows or resources.flows()
+    return topic_files.load((folder / "topics.yaml").read_text(encoding="utf-8"))
