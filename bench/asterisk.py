@@ -23,8 +23,8 @@ from bench.processes import cpu_s
 from bench.stores import Store
 from bench.wire import Seen, Wire, opening
 from callcenter import settings as settings_module
-from callcenter.queue.topics import load
 from callcenter.resources import flows
+from callcenter.topics import load
 from callcenter.voice import Voice
 from tests.e2e.application import Application
 from tests.e2e.asterisk import Asterisk

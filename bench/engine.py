@@ -6,14 +6,13 @@ import time
 from collections.abc import Iterator
 
 from bench.figures import Figure, one, spread
-from callcenter import line, resources
+from callcenter import line, resources, topics
 from callcenter.ivr import engine
 from callcenter.ivr.flowset import FlowSet
 from callcenter.ivr.loader import load
 from callcenter.ivr.needs import Staff, TalkEnded
 from callcenter.ivr.pretend import Pretend, PretendCase
 from callcenter.ivr.visit import decode_visit
-from callcenter.queue import topics
 
 SECONDS = 3.0
 #: A Tuesday, 10.00 in Jakarta: the hotline is open. And the Sunday before, 21.00.

@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.phones import ASTERISK_MEDIA
-from callcenter import line, resources
+from callcenter import line, resources, topics
 from callcenter.ivr import engine
 from callcenter.ivr.loader import load
 from callcenter.ivr.needs import Staff
 from callcenter.ivr.pretend import Pretend, settle
-from callcenter.queue import topics
 from callcenter.voice import Voice
 from tests.e2e.asterisk import Asterisk, free_port
 

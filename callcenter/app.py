@@ -38,7 +38,6 @@ from callcenter.people.accounts import NewAccount
 from callcenter.people.permissions import Role
 from callcenter.queue import service as queue
 from callcenter.queue.agents import AgentState
-from callcenter.queue.topics import Topic
 from callcenter.settings import Settings
 from callcenter.stats.board import Board, BoardView
 from callcenter.stats.service import restore
@@ -59,6 +58,7 @@ from callcenter.telephony.simulator.line import SimulatorLine
 from callcenter.telephony.simulator.sounds import SimulatedSounds
 from callcenter.telephony.twilio.build import twilio_line
 from callcenter.telephony.twilio.line import TwilioLine
+from callcenter.topics import Topic
 from callcenter.voice.programs import lacking
 from callcenter.voice.sounds import Voice
 from callcenter.web import Deps, make_web

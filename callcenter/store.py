@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from callcenter import resources
+from callcenter import topics as topic_files
 from callcenter.clock import Clock, SystemClock
 from callcenter.db import Database, migrate
 from callcenter.db.keys import Keys, unlock
@@ -20,9 +21,8 @@ from callcenter.people.accounts import Account, BadAccount, NewAccount
 from callcenter.people.permissions import Role
 from callcenter.people.service import People
 from callcenter.queue import service as queue
-from callcenter.queue import topics as topic_files
-from callcenter.queue.topics import Topic
 from callcenter.settings import Settings
+from callcenter.topics import Topic
 
 
 class AlreadyRunning(Exception):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import insert
 
-from callcenter import resources
+from callcenter import resources, topics
 from callcenter.calls.console import ConsoleView
 from callcenter.calls.desk import Desk
 from callcenter.calls.service import Calls, Send
@@ -29,7 +29,6 @@ from callcenter.ivr import loader
 from callcenter.line import Device, DeviceKind, Line, Signal
 from callcenter.people.tables import account
 from callcenter.queue import service as queue
-from callcenter.queue import topics
 from callcenter.telephony.performer import Performer
 from callcenter.telephony.recordings import Recordings
 from callcenter.telephony.simulator.line import SimulatorLine

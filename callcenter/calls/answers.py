@@ -16,7 +16,7 @@ from callcenter.db.keys import Keys
 from callcenter.ivr import needs
 from callcenter.queue import service as queue
 from callcenter.queue.estimate import wait_s
-from callcenter.queue.topics import Topic
+from callcenter.topics import Topic
 
 #: What an agent needs after a talk, until it is measured by topic.
 TYPICAL_WRAP_UP_S = 30

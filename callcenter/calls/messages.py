@@ -11,7 +11,7 @@ from callcenter.cases import service as cases
 from callcenter.clock import Given
 from callcenter.db import Connection
 from callcenter.db.keys import Keys
-from callcenter.queue.topics import Topic
+from callcenter.topics import Topic
 
 
 def note(connection: Connection, now: int, call: Call, happened: life.Happened) -> Timing | None:

@@ -33,7 +33,7 @@ from callcenter.queue import agents, entries
 from callcenter.queue.agents import Agent, AgentEvent, AgentState
 from callcenter.queue.entries import Entry, Offer
 from callcenter.queue.facts import QueueFact
-from callcenter.queue.topics import Topic
+from callcenter.topics import Topic
 
 #: (state, what the network reports) → state of a leg. What is not here changes nothing.
 LEG_TABLE: dict[tuple[LegState, str], LegState] = {

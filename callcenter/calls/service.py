@@ -37,7 +37,7 @@ from callcenter.line import Turn
 from callcenter.queue import service as queue
 from callcenter.queue.facts import QueueFact
 from callcenter.queue.matching import match
-from callcenter.queue.topics import Topic
+from callcenter.topics import Topic
 
 log = logging.getLogger(__name__)
 

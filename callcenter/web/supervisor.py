@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import msgspec
 from fastapi import APIRouter
 
-from callcenter.queue.topics import Topic
 from callcenter.stats.board import BoardView
+from callcenter.topics import Topic
 from callcenter.web.directory import Directory, Names
 from callcenter.web.documents import BoardDocument
 from callcenter.web.doors import HubOf, Watcher

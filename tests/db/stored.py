@@ -40,7 +40,7 @@ from callcenter.queue import service as queue
 from callcenter.queue.agents import Agent, AgentEvent, AgentState
 from callcenter.queue.entries import Entry, Offer, OfferState
 from callcenter.queue.matching import Matches
-from callcenter.queue.topics import Topic
+from callcenter.topics import Topic
 from tests.rules.center import TIMEZONE
 from tests.rules.invariants import Snapshot, check, need
 from tests.rules.network import Network, Schedule

@@ -6,9 +6,8 @@ import re
 
 import pytest
 
-from callcenter import resources
+from callcenter import resources, topics
 from callcenter.calls.outcomes import OUTCOMES
-from callcenter.queue import topics
 from tests.capabilities import ROOT
 from tests.docs.pages import read
 

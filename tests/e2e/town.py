@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 from sqlalchemy import insert
 
-from callcenter import resources
+from callcenter import resources, topics
 from callcenter.calls.console import ConsoleView
 from callcenter.calls.desk import Desk
 from callcenter.calls.errors import NotNow, NotYours, TooLate
@@ -31,9 +31,7 @@ from callcenter.ivr.flowset import FlowSet
 from callcenter.line import Device, DeviceChanged, DeviceKind, Line, Signal, Turn
 from callcenter.people.tables import account
 from callcenter.queue import service as queue
-from callcenter.queue import topics
 from callcenter.queue.agents import AgentState
-from callcenter.queue.topics import Topic
 from callcenter.telephony.performer import Performer
 from callcenter.telephony.recordings import Recordings
 from callcenter.telephony.twilio.house import Options
@@ -42,6 +40,7 @@ from callcenter.telephony.twilio.names import StoredNames
 from callcenter.telephony.twilio.rest import Access
 from callcenter.telephony.twilio.signature import Secrets
 from callcenter.telephony.twilio.sounds import Sounds
+from callcenter.topics import Topic
 from tests.fake_twilio import FakeTwilio, Handset, Heard
 from tests.waiting import until
 

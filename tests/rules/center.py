@@ -42,7 +42,7 @@ from callcenter.queue import entries
 from callcenter.queue.agents import Agent, AgentEvent, AgentState
 from callcenter.queue.entries import OPEN_ENTRIES, Entry, EntryState, Offer
 from callcenter.queue.matching import Matches
-from callcenter.queue.topics import Topic
+from callcenter.topics import Topic
 from tests.rules.invariants import CODE, Snapshot, check, need
 from tests.rules.network import Network, Schedule
 from tests.rules.rest import matches

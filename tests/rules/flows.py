@@ -11,8 +11,8 @@ from functools import lru_cache
 from callcenter import resources
 from callcenter.ivr.flowset import FlowSet
 from callcenter.ivr.loader import load, parse
-from callcenter.queue.topics import Topic
-from callcenter.queue.topics import load as load_topics
+from callcenter.topics import Topic
+from callcenter.topics import load as load_topics
 
 _MAIN = """
 spec: 1
