@@ -7,7 +7,8 @@ Four rules hold on every line, and ``tests/lines`` checks them on each:
 
 1. Nothing that we ask returns anything. What became of it comes back later as a Signal.
 2. A leg has one newest :class:`Turn`. A higher ``rev`` replaces a lower one at once, wherever it
-   stands; a lower or equal one is ignored. A Signal that answers a Turn names its ``rev``.
+   stands; a lower or equal one is ignored. A Signal that answers a Turn names its ``rev``. The Turn
+   of a leg that rings is kept until it is answered (a simulated phone answers by it).
 3. A Turn is a whole document: say the steps in order, then wait for exactly one thing. Performed
    again it starts from its beginning.
 4. A leg may vanish between any two lines. :class:`LegGone` is its last Signal; whatever is asked
@@ -154,7 +155,8 @@ class RingLeg(_Word, frozen=True, tag="ring_leg"):
     """Ring ``device`` as the new leg ``leg`` (*once*: never asked again after an unknown result).
 
     Answered by :class:`LegRinging`, :class:`LegAnswered`, :class:`LegGone` or :class:`Refused`;
-    :class:`LegQueued` before these where it has to wait.
+    :class:`LegQueued` before these where it has to wait. Where a Turn is kept for it, what answers
+    that Turn may stand for :class:`LegAnswered`.
     The line stops ringing by itself after ``most_s``.
     """
 

@@ -289,8 +289,8 @@ def _agent_answered(life: Life, happened: Happened) -> Doing:
             (line.Say("Telepon dari layanan pengaduan. Tekan satu untuk menerima.", "id"),),
             line.Keys(most=1, first_ms=PRESS_ONE_MS),
         )
-    else:
-        life.accept()
+    elif offer.state is OfferState.PENDING:
+        life.accept()  # accepted before, it has its Turn
     yield from _pass()
 
 
@@ -506,21 +506,13 @@ def _agent_lost(life: Life) -> Doing:
     """The agent's phone vanished: the caller is kept for that agent for a while, then goes to
     whoever is free first."""
     life.talk_over("lost")
+    talked_ms = life.now - (life.call.answered_at or life.now)
     life.agent(AgentEvent.LOST)
     entry = life.entry("agent_lost")
     if entry is None or life.call.agent is None:
         return
-    life.set(
-        state=CallState.WAITING,
-        entry=life.put(
-            msgspec.structs.replace(
-                entry,
-                rank=entries.front_rank(entry.rank),
-                reserved_for=life.call.agent.id,
-                reserved_until=life.now + entries.RESERVED_S * 1000,
-            )
-        ),
-    )
+    kept = entry.kept_for(life.call.agent.id, life.now, talked_ms)
+    life.set(state=CallState.WAITING, entry=life.put(kept))
     life.fact(QueueFact.REQUEUED, topic=entry.topic, reason="agent_lost")
     life.timer(TimerKind.MATCH, entry.id, 0)
     life.set(offer=None, agent=None)

@@ -30,7 +30,7 @@ from callcenter.cases import service as cases
 from callcenter.clock import Clock, Given
 from callcenter.db import Connection, Database, DatabaseAway, outbox, timers
 from callcenter.db.facts import Fact, Sealer, append, written
-from callcenter.db.keys import Keys
+from callcenter.db.keys import KeyForgotten, Keys, Tampered
 from callcenter.ivr.flowset import FlowSet
 from callcenter.ivr.loader import parse
 from callcenter.line import Turn
@@ -137,6 +137,7 @@ class Calls:
         self._next_timer = 0
         self._timer_set = asyncio.Event()
         self._away = set(lines)
+        self._unreadable: set[str] = set()  #: calls whose rows are damaged
         #: Set by whoever assembles: fetches a recording from its line and keeps it.
         self.fetch: Fetch | None = None
         #: Set by the desk: an agent's wrap-up ran out.
@@ -434,13 +435,13 @@ class Calls:
         queue.one_matcher(connection)
         for timer in due:
             timers.take(connection, timer)
-        found = match(
-            queue.waiting(connection, given.now), queue.free(connection, self._lines), given.now
-        )
+        waiting = queue.waiting(connection, given.now)
+        waiting = [one for one in waiting if one.entry.call not in self._unreadable]
+        found = match(waiting, queue.free(connection, self._lines), given.now)
         done, again_at = Done(), found.again_at
         # The lock order: calls, then agents, ids ascending.
         stored = {
-            call_id: tables.load(connection, self.keys, call_id)
+            call_id: self._loaded(connection, call_id)
             for call_id in sorted({entry.call for entry, _ in found.pairs})
         }
         agents = queue.load_agents(connection, [agent for _, agent in found.pairs], lock=True)
@@ -462,6 +463,15 @@ class Calls:
             timers.set_timer(connection, TimerKind.MATCH, "again", again_at)
             done.timers.append(Timing(TimerKind.MATCH, "again", again_at))
         return done
+
+    def _loaded(self, connection: Connection, call_id: str) -> tables.Stored | None:
+        """The call; None when its row is damaged: that keeps nobody else from being matched."""
+        try:
+            return tables.load(connection, self.keys, call_id)
+        except (ValueError, KeyForgotten, Tampered, msgspec.MsgspecError):
+            log.exception("call %s can't be read", call_id)
+            self._unreadable.add(call_id)
+            return None
 
     # --- what the lines hold ----------------------------------------------------------------------
 

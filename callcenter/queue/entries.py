@@ -91,6 +91,16 @@ class Entry(msgspec.Struct, frozen=True):
         state = ENTRY_TABLE.get((self.state, event))
         return None if state is None else msgspec.structs.replace(self, state=state)
 
+    def kept_for(self, agent: str, now: int, talked_ms: int) -> Entry:
+        """At the front, for ``agent`` first: their talk was cut off, and is no time of waiting."""
+        return msgspec.structs.replace(
+            self,
+            rank=front_rank(self.rank),
+            entered_at=self.entered_at + talked_ms,
+            reserved_for=agent,
+            reserved_until=now + RESERVED_S * 1000,
+        )
+
 
 class Offer(msgspec.Struct, frozen=True):
     """One agent asked to take one entry; ``leg`` is the agent's phone that rings for it."""

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from callcenter import line
 from callcenter.calls import tables
 from callcenter.calls.errors import NotNow, NotYours, TooLate
 from callcenter.calls.model import TimerKind
-from callcenter.calls.service import TIMER_AGAIN_S
+from callcenter.calls.service import MATCH_AGAIN_MS, TIMER_AGAIN_S
 from callcenter.cases import service as cases
 from callcenter.cases import tables as case_tables
 from callcenter.cases.service import CaseForm
@@ -155,6 +155,21 @@ async def test_a_long_queue_that_nobody_serves_hides_no_other_caller(house: Stil
     await house.agent()
     await house.do(lambda conn: queue.set_topics(conn, "sari", ["upah"]))
     call = await house.queues()
+    offer = (await house.stored(call)).call.offer
+    assert offer is not None
+    assert offer.agent == "sari"
+
+
+async def test_a_call_whose_row_is_damaged_keeps_nobody_else_waiting(house: StillHouse) -> None:
+    agent = await house.agent()
+    await house.desk.set_agent_state(agent, "paused")
+    damaged = await house.queues("first")
+    call = await house.queues("second")
+    spoilt = update(tables.call).where(tables.call.c.id == damaged).values(visit=b"spoilt")
+    await house.do(lambda conn: conn.execute(spoilt).rowcount)
+    await house.desk.set_agent_state(agent, "ready")
+    await house.ticks()
+    await house.passes(MATCH_AGAIN_MS)
     offer = (await house.stored(call)).call.offer
     assert offer is not None
     assert offer.agent == "sari"

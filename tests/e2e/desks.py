@@ -9,8 +9,9 @@ from callcenter.line import Device, DeviceKind
 from tests.e2e.application import Agent, Application, Person
 from tests.e2e.phones import AgentPhone, Phone, Phones, until
 
-#: The longest silence in a talk that nobody would call an interruption.
-GAP_S = 0.2
+#: The longest silence in a talk that nobody would call an interruption. A machine that is busy with
+#: something else makes gaps of up to 0.4 s by itself.
+GAP_S = 0.5
 #: Keys from the first prompt to the queue of a topic.
 WAGES, DISMISSAL, SECURITY = "111", "112", "113"
 

@@ -96,7 +96,7 @@ def test_answered_in_the_browser(
     until(lambda: abs(page.evaluate(LOUDEST) - CALLER_HZ) < 10, "the browser plays the tone")
     until(lambda: beeps(caller.heard(together)) >= 4, "the caller hears the microphone")
     heard = caller.heard(together)
-    assert heard.level(400) > 0.1
+    assert heard.level(400) > 0.05
     assert heard.level(700) < 0.01
     assert abs(beeps(heard) - 2 * heard.seconds) <= 2
 
@@ -152,12 +152,14 @@ def test_the_agents_page_is_closed_in_mid_talk(
     until(lambda: abs(page.evaluate(LOUDEST) - CALLER_HZ) < 10, "the browser plays the tone")
     call = shown(page)["call"]["id"]
 
-    # Asterisk misses its sound after 20 s; the new page is there by then and takes the caller back.
+    # The new page registers in place of the old one: the talk is taken back at once, not only when
+    # Asterisk misses the sound (BROWSER_RTP_TIMEOUT_S).
     context = page.context
     page.close()
     closed = time.time()
     page = context.new_page()
     page.goto(f"http://127.0.0.1:{application.port}/")
+    until(lambda: application.facts("requeued"), "the old page's talk is over", 15)
     until(lambda: len(application.facts("answered")) == 2, "they talk again", 40)
     wait_hears_anything(caller, closed)
     until(lambda: abs(page.evaluate(LOUDEST) - CALLER_HZ) < 10, "the browser plays the tone")

@@ -12,6 +12,7 @@ import pytest
 from callcenter.line import (
     CallArrived,
     Cause,
+    DeviceKind,
     DigitsEntered,
     DropRecording,
     EndLeg,
@@ -373,6 +374,26 @@ async def test_an_agents_phone_rings_and_is_answered(story: Story) -> None:
     await agent.hang_up()
     assert await story.gone("leg-rings") is Cause.HUNG_UP
     assert [type(s) for s in heard.of("leg-rings")] == [LegRinging, LegAnswered, LegGone]
+
+
+async def test_what_is_asked_of_a_phone_that_rings_begins_when_it_is_answered(story: Story) -> None:
+    driver, leg = story.driver, "leg-early"
+    agent = await driver.agent()
+    await driver.line.do(RingLeg(leg, agent.device))
+    await agent.ring()
+    await driver.heard.first(LegRinging, lambda s: s.leg == leg)
+    rev = await story.turn(leg, Room("room-early"))
+    if agent.device.kind is not DeviceKind.SIMULATED:
+        _, caller = await story.arrive()
+        await story.turn(caller, Room("room-early"))
+        first = await driver.heard.first(RoomEntered, lambda s: s.room == "room-early")
+        assert first.leg == caller
+        await agent.answer()
+    entered = await driver.heard.first(RoomEntered, lambda s: s.leg == leg)
+    assert entered == RoomEntered(leg, rev, "room-early")
+    await driver.line.do(EndRoom("room-early"))
+    await driver.line.do(EndLeg(leg))
+    assert await story.gone(leg) is Cause.ENDED
 
 
 @pytest.mark.parametrize("how, cause", [("decline", Cause.DECLINED), ("busy", Cause.BUSY)])

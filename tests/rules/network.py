@@ -384,7 +384,8 @@ class Network:
         if phone.state != "ringing":
             return
         phone.state, phone.silent = "up", True
-        self.tell(line.LegAnswered(phone.leg))
+        if phone.turn is None or self.rng.random() < 0.5:  # else its Turn's answer tells it
+            self.tell(line.LegAnswered(phone.leg))
         if phone.turn is not None:
             self._begin(phone)
 

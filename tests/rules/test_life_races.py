@@ -214,6 +214,33 @@ def test_a_browser_that_is_lost_is_not_rung_until_it_is_back() -> None:
     assert story.offer.agent == "sari"
 
 
+def test_a_talk_that_was_cut_off_is_no_waiting(story: Story) -> None:
+    story.agents("sari")
+    story.queues()
+    story.passes(3_000)
+    story.talks()
+    story.passes(600_000)
+    story.gone(story.agent_leg.id, Cause.LOST)
+    story.passes(2_000)
+    assert story.offer.agent == "sari"
+    story.talks()
+    waited = [fact.data["waited_ms"] for fact in story.center.facts if fact.kind == "answered"]
+    assert waited == [3_000, 5_000]
+
+
+def test_who_clicked_before_the_phone_was_answered_goes_straight_into_the_room(
+    story: Story,
+) -> None:
+    story.agents("sari")
+    story.queues()
+    story.rings()
+    asked = story.accepts()
+    assert [turn.leg for turn in asked.turns] == [story.agent_leg.id]
+    assert not story.answers().turns
+    told = story.enters(story.agent_leg.id)
+    assert [turn.leg for turn in told.turns] == ["caller"]
+
+
 def test_a_late_answer_does_not_end_the_talk(story: Story) -> None:
     """The room was told before the answer: it belongs to the phone that talks."""
     story.agents("sari")
@@ -234,7 +261,6 @@ def test_an_old_refusal_told_twice_does_not_end_the_talk(story: Story) -> None:
     story.queues()
     story.talks()
     leg = story.agent_leg
-    assert leg.rev > 1
     old = line.Refused(leg.id, Cause.FAILED, leg.rev - 1)
     assert story.tell(old).refused is not None
     assert not story.asked(line.EndLeg)

@@ -17,7 +17,7 @@ import structlog
 
 from callcenter.line import Device, DeviceKind
 from callcenter.telephony.asterisk.ari import AriAway, AriRefused, Requests, segment
-from callcenter.telephony.asterisk.events import Endpoint, Event
+from callcenter.telephony.asterisk.events import Contact, Endpoint, Event
 from callcenter.telephony.asterisk.words import (
     agent_of,
     endpoint_name,
@@ -33,6 +33,8 @@ QUALIFY_S = 15
 BROWSER_RTP_TIMEOUT_S = 20
 #: Events tell at once; what they left out is found by looking this often.
 LOOK_EVERY_S = 5.0
+#: What Asterisk calls a registration that is there.
+REGISTERED = ("Created", "Updated", "Reachable", "NonQualified")
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -55,9 +57,10 @@ class _Field(msgspec.Struct, frozen=True):
 class Devices:
     """Softphone accounts and how agents are rung.
 
-    ``changed(agent, up)`` is called when an agent's softphone came or went. ``trunk``: endpoint for
-    telephone numbers (``PJSIP/trunk``), None: there is none. ``prefixes``: how numbers that may be
-    called begin.
+    ``changed(agent, up)`` is called when an agent's softphone came or went, ``replaced(agent)``
+    when another one registered in its place: the page was loaded anew, or is open elsewhere.
+    ``trunk``: endpoint for telephone numbers (``PJSIP/trunk``), None: there is none. ``prefixes``:
+    how numbers that may be called begin.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Devices:
         trunk: str | None,
         prefixes: tuple[str, ...],
         changed: Callable[[str, bool], None],
+        replaced: Callable[[str], None],
     ) -> None:
         self._ari = ari
         self._app = app
@@ -76,6 +80,8 @@ class Devices:
         self._trunk = trunk
         self._prefixes = prefixes
         self._changed = changed
+        self._replaced = replaced
+        self._contacts: dict[str, str] = {}
         self._accounts: dict[str, Account] = {}
         self._up: dict[str, bool] = {}
         self._watched: set[str] = set()
@@ -112,6 +118,7 @@ class Devices:
         async with self._lock:
             self._accounts.pop(agent, None)
             self._watched.discard(agent)
+            self._contacts.pop(agent, None)
             await self._remove(name)
         self._set(agent, False)
 
@@ -164,9 +171,22 @@ class Devices:
 
     def hear(self, event: Event) -> None:
         """An event about an endpoint."""
+        if event.contact_info is not None:
+            self._registered(event.contact_info)
+            return
         agent = agent_of(event.endpoint.resource) if event.endpoint is not None else None
         if agent is not None and event.endpoint is not None:
             self._set(agent, event.endpoint.state == "online")
+
+    def _registered(self, contact: Contact) -> None:
+        """A softphone keeps its address, made at random, while its page lives."""
+        agent = agent_of(contact.aor)
+        if agent is None or contact.contact_status not in REGISTERED:
+            return
+        before, now = self._contacts.get(agent), contact.uri.split("@", 1)[0]
+        self._contacts[agent] = now
+        if before not in (None, now):
+            self._replaced(agent)
 
     async def look(self, *, again: bool = False) -> None:
         """Compare with who is registered, and report the differences (``again``: everybody). All

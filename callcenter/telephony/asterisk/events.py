@@ -22,6 +22,7 @@ WANTED = (
     "RecordingFinished",
     "RecordingFailed",
     "EndpointStateChange",
+    "ContactStatusChange",
     "ApplicationReplaced",
 )
 
@@ -91,6 +92,15 @@ class Endpoint(msgspec.Struct, frozen=True):
     channel_ids: list[str] = []
 
 
+class Contact(msgspec.Struct, frozen=True):
+    """Where a softphone is registered from. ``contact_status``: ``Created``, ``Reachable``,
+    ``Unreachable``, ``Removed``, ..."""
+
+    uri: str = ""
+    aor: str = ""
+    contact_status: str = ""
+
+
 class Event(msgspec.Struct, frozen=True):
     """Any event; which fields are filled depends on ``type``."""
 
@@ -110,6 +120,7 @@ class Event(msgspec.Struct, frozen=True):
     playback: Playback | None = None
     recording: LiveRecording | None = None
     endpoint: Endpoint | None = None
+    contact_info: Contact | None = None
 
 
 class Key(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ from typing import Protocol
 import structlog
 
 from callcenter.db import DatabaseAway
-from callcenter.line import Cause, LegGone, Refused, RoomEntered, Signal, Turn
+from callcenter.line import Cause, LegAnswered, LegGone, Refused, RoomEntered, Signal, Turn
 from callcenter.line import Recording as RecordingWait
 from callcenter.telephony.asterisk.ari import AriAway, AriRefused, Requests, segment
 from callcenter.telephony.asterisk.events import Event, Key, LiveRecording
@@ -84,6 +84,7 @@ class Leg:
         self.to = to
         self.caller = caller
         self.up = up
+        self.softphone_of: str | None = None  #: the agent whose browser it is
         self.rang = False
         self.ended = False  #: we asked for the end
         self.gone = False
@@ -99,6 +100,7 @@ class Leg:
         self._house = house
         self._path = f"/channels/{segment(leg)}"
         self._wanted = -1
+        self._kept: Turn | None = None  #: of a phone that rings: for when it is answered
         self._taken_over = False
         self._last_key: Key | None = None
         self._asks = Lane(f"asks {leg}")
@@ -112,6 +114,22 @@ class Leg:
         if turn.rev <= self._wanted or self.gone or self.away:
             return
         self._wanted = turn.rev
+        if not self.inbound and not self.up:
+            self._kept = turn
+            return
+        await self._begin(turn)
+        await self._asks.done()
+
+    def answered(self) -> None:
+        """An agent's phone was answered: it does the Turn that was kept for it, or asks for one."""
+        self.up = True
+        if self._kept is None:
+            self.tell(LegAnswered(self.id))
+        else:
+            self._asks.put(partial(self._begin, self._kept))
+            self._kept = None
+
+    async def _begin(self, turn: Turn) -> None:
         again, self._taken_over = self._taken_over, False
         media = await self._house.media(turn)
         if again:
@@ -122,7 +140,6 @@ class Leg:
             return  # a newer one came while the sounds were made
         self.failed = False
         self.act(self.player.begin(turn, media, self._now()))
-        await self._asks.done()
 
     def _still_wants(self, turn: Turn) -> bool:
         return self._wanted == turn.rev and not self.gone and not self.away
@@ -138,7 +155,7 @@ class Leg:
         self.player = Player(self.id, attempt=str(life), place=place)
         self.bridge = bridge
         self.guarded = self.inbound and not place.talking
-        self._wanted, self._taken_over = -1, True
+        self._wanted, self._kept, self._taken_over = -1, None, True
         self.away = self.failed = False
 
     def room_is_gone(self) -> None:

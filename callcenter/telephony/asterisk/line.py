@@ -23,11 +23,11 @@ from callcenter.line import (
     Cause,
     Command,
     DeviceChanged,
+    DeviceKind,
     DropRecording,
     Emit,
     EndLeg,
     EndRoom,
-    LegAnswered,
     LegGone,
     LegReturned,
     LegRinging,
@@ -113,6 +113,7 @@ class AsteriskLine:
             trunk=trunk,
             prefixes=prefixes,
             changed=self._device_changed,
+            replaced=self._device_replaced,
         )
         self._access = access
         self._voice = voice
@@ -236,6 +237,8 @@ class AsteriskLine:
         if command.leg in self._legs:
             return
         leg = Leg(self, command.leg, inbound=False)
+        if command.device.kind is DeviceKind.BROWSER:
+            leg.softphone_of = command.device.address
         if not self._resumed:
             # It would be missed in the comparison that is under way.
             leg.tell(Refused(command.leg, Cause.UNREACHABLE))
@@ -371,8 +374,7 @@ class AsteriskLine:
             leg.rang = True
             leg.tell(LegRinging(leg.id))
         if answered:
-            leg.up = True
-            leg.tell(LegAnswered(leg.id))
+            leg.answered()
 
     def _left(self, leg: Leg) -> None:
         """A channel left our control. A citizen's that nobody hung up was taken by the dialplan
@@ -447,6 +449,7 @@ class AsteriskLine:
                 self, seen.leg, inbound=seen.inbound, to=seen.to, caller=seen.caller
             )
             leg.take_over(seen.bridge, found.rooms)
+            leg.softphone_of = seen.softphone_of
             leg.up, leg.away, leg.arrived = seen.up, seen.away, True
             self._legs[seen.leg] = leg
         return vanished
@@ -514,6 +517,14 @@ class AsteriskLine:
                 await self.devices.look()
             else:
                 self.devices.all_down()
+
+    def _device_replaced(self, agent: str) -> None:
+        """The agent's page was loaded anew: the talk that was in the old one can't be heard there.
+        Its RTP would be missed only some 20 seconds later."""
+        for leg in list(self._legs.values()):
+            if leg.softphone_of == agent and leg.up and not leg.gone:
+                self._gone(leg, None, Cause.LOST)
+                self._spawn(partial(self._ask_end, f"/channels/{segment(leg.id)}"))
 
     def _device_changed(self, agent: str, up: bool) -> None:
         self._spawn(partial(self._tell_device, agent, up))

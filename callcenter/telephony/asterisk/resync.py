@@ -16,7 +16,7 @@ from callcenter.telephony.asterisk.events import (
     Channel,
     StoredRecording,
 )
-from callcenter.telephony.asterisk.words import called_number, caller_number
+from callcenter.telephony.asterisk.words import agent_of, called_number, caller_number
 
 #: Names of messages that the dialplan recorded: ``fallback-<seconds>-<count>``, from the channel's
 #: unique id, so the name says when and nothing about whom.
@@ -24,7 +24,8 @@ MESSAGE = "fallback-"
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A channel that is ours. ``away``: in the dialplan's net, which will give it back."""
+    """A channel that is ours. ``away``: in the dialplan's net, which will give it back;
+    ``softphone_of``: the agent whose browser it is."""
 
     leg: str
     up: bool
@@ -33,6 +34,7 @@ class Found(msgspec.Struct, frozen=True):
     to: str
     caller: str | None
     bridge: str | None
+    softphone_of: str | None = None
 
 
 class Survey(msgspec.Struct, frozen=True):
@@ -85,6 +87,7 @@ def legs_of(
                 to=called_number(to),
                 caller=caller_number(channel.caller.number),
                 bridge=bridge_of.get(channel.id),
+                softphone_of=agent_of(channel.name.removeprefix("PJSIP/").rsplit("-", 1)[0]),
             )
         )
     return tuple(found)

@@ -131,9 +131,7 @@ class SimulatorLine:
             return
         if phone.state != "up":
             # The agent clicked: the console is the telephone, and it is picked up.
-            await self._pick_up(phone)
-            if phone.turn is not None and turn.rev <= phone.turn.rev:
-                return
+            phone.state = "up"
         phone.turn = turn
         phone.said = ""
         phone.room = None
