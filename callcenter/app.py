@@ -27,12 +27,15 @@ from callcenter import resources
 from callcenter.calls.desk import Desk
 from callcenter.calls.errors import NotNow
 from callcenter.calls.service import Calls, Send
+from callcenter.calls.telling import Telling
 from callcenter.clock import Clock, JumpClock, SystemClock
 from callcenter.db import Connection, Database, DatabaseAway, migrate
 from callcenter.db.facts import Sealer
 from callcenter.ivr.flowset import FlowSet
 from callcenter.ivr.loader import load as load_flows
 from callcenter.line import DeviceKind, Line, LineResumed, Signal, Turn
+from callcenter.messages import texts
+from callcenter.messages.rules import Allowed
 from callcenter.people import accounts, sign_ins
 from callcenter.people.accounts import NewAccount
 from callcenter.people.permissions import Role
@@ -50,13 +53,15 @@ from callcenter.store import (
 )
 from callcenter.telephony.asterisk.build import asterisk_line
 from callcenter.telephony.asterisk.line import AsteriskLine
+from callcenter.telephony.messenger import Messenger
 from callcenter.telephony.performer import Performer
 from callcenter.telephony.recordings import Recordings
 from callcenter.telephony.registrations import Registrations
 from callcenter.telephony.simulator.day import Day, Plan, WatchedDatabase, working_hours
 from callcenter.telephony.simulator.line import SimulatorLine
 from callcenter.telephony.simulator.sounds import SimulatedSounds
-from callcenter.telephony.twilio.build import twilio_line
+from callcenter.telephony.twilio.build import inbox, senders, twilio_line
+from callcenter.telephony.twilio.inbox import Inbox
 from callcenter.telephony.twilio.line import TwilioLine
 from callcenter.topics import Topic
 from callcenter.voice.programs import lacking
@@ -83,6 +88,16 @@ MOST_WEBSOCKET_BYTES: Final = 1024
 
 
 @dataclass
+class Post:
+    """Messages in writing: who sends them, who has them sent, who hears what became of them. None
+    where nothing sends any."""
+
+    messenger: Messenger | None = None
+    telling: Telling | None = None
+    inbox: Inbox | None = None
+
+
+@dataclass
 class App:
     """The parts, joined. ``web`` is the ASGI application."""
 
@@ -96,6 +111,7 @@ class App:
     simulator: SimulatorLine | None
     asterisk: AsteriskLine | None
     twilio: TwilioLine | None
+    post: Post
     web: FastAPI
     #: What runs beside the requests: name → how it is begun (again, should it fail).
     background: dict[str, Callable[[], Awaitable[None]]]
@@ -193,13 +209,42 @@ def assemble(
         simulator=simulator,
         asterisk=asterisk,
         twilio=twilio,
+        post=_post(settings, store, sealer, calls, folder),
         web=FastAPI(),
         background={"sealer": sealer.run, "timers": calls.run_timers},
         lock=lock,
     )
     app.web = make_web(_deps(app, sounds, recordings))
     app.background["housekeeping"] = partial(housekeeping, app)
+    if app.post.messenger is not None:
+        app.background["messages"] = app.post.messenger.run
     return app
+
+
+def _post(settings: Settings, store: Store, sealer: Sealer, calls: Calls, folder: Path) -> Post:
+    """Messages in writing, as the settings want them; ``folder``: the flows'."""
+    own = folder / texts.FILE
+    file = own if own.is_file() else resources.flows() / texts.FILE
+    written = texts.load(file.read_text(encoding="utf-8"))
+    ours = senders(settings)
+    allowed = Allowed(frozenset(ours), settings.twilio_prefixes, settings.messages_a_day)
+    post = Post()
+    if settings.twilio_account_sid is not None:
+        post.inbox = inbox(
+            settings,
+            store.db,
+            store.keys,
+            store.clock,
+            texts=written,
+            allowed=allowed,
+            tell=sealer.nudge,
+        )
+    if ours:
+        post.messenger = Messenger(
+            store.db, store.keys, store.clock, texts=written, senders=ours, tell=sealer.nudge
+        )
+        post.telling = Telling(calls, written, allowed, post.messenger.nudge)
+    return post
 
 
 def _calls(
@@ -260,6 +305,8 @@ def _deps(app: App, sounds: SimulatedSounds, recordings: Recordings) -> Deps:
         voice=app.twilio.devices if app.twilio else None,
         simulator=app.simulator,
         twilio=app.twilio,
+        inbox=app.post.inbox,
+        telling=app.post.telling,
         sounds=sounds.file,
         recording=recordings.read,
         pages=pages,
@@ -297,6 +344,8 @@ async def running(app: App) -> AsyncIterator[App]:
         for line in app.lines.values():
             await line.stop()
         await app.performer.stop()
+        if app.post.inbox is not None:
+            await app.post.inbox.stop()
         await _end(tasks)
         await asyncio.to_thread(app.close)
 

@@ -143,6 +143,13 @@ def _like(pattern: str, wanted: str) -> Callable[[str], str | None]:
     return read
 
 
+def _sender(value: str) -> str | None:
+    number, name = r"\+[1-9]\d{5,14}", r"(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}"
+    if value and not re.fullmatch(f"{number}|{name}|MG[0-9a-f]{{32}}", value):
+        raise ValueError("use a number in E.164, a name of up to 11 letters, MG… or none")
+    return value or None
+
+
 def _prefixes(value: str) -> tuple[str, ...]:
     found = tuple(one.strip() for one in value.split(",") if one.strip())
     if not found or not all(re.fullmatch(r"\+[1-9]\d{0,14}", one) for one in found):
@@ -291,7 +298,23 @@ class Settings:
         "TWILIO_CALLS_PER_S", "1", _whole(1, 100), "New calls a second that Twilio lets through"
     )
     twilio_prefixes: tuple[str, ...] = _setting(
-        "TWILIO_PREFIXES", "+62", _prefixes, "How agents' telephone numbers may begin"
+        "TWILIO_PREFIXES", "+62", _prefixes, "How numbers that we call or write to may begin"
+    )
+    twilio_messages_from: str | None = _setting(
+        "TWILIO_MESSAGES_FROM",
+        "",
+        _sender,
+        "Whom SMS come from: a number, a name of up to 11 letters, a messaging service (MG and 32"
+        " hexadecimal digits), or none; default: TWILIO_NUMBER",
+    )
+    twilio_whatsapp_from: str | None = _setting(
+        "TWILIO_WHATSAPP_FROM",
+        "",
+        _like(r"\+[1-9]\d{5,14}|MG[0-9a-f]{32}", "a number in E.164 or MG and 32 hex digits"),
+        "Our WhatsApp number, or a messaging service that has it; without it no WhatsApp",
+    )
+    messages_a_day: int = _setting(
+        "MESSAGES_A_DAY", "500", _whole(0, 1_000_000), "Most messages sent in 24 hours"
     )
     twilio_keep_recordings: bool = _setting(
         "TWILIO_KEEP_RECORDINGS", "off", _switch, "Leave recordings at Twilio once we hold them"

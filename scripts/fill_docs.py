@@ -33,6 +33,10 @@ from callcenter.calls.moves import Doing, Life
 from callcenter.cases import statuses
 from callcenter.cases.facts import CaseFact
 from callcenter.line import Capabilities
+from callcenter.messages.facts import MessageFact
+from callcenter.messages.model import MESSAGE_TABLE
+from callcenter.messages.model import Event as MessageEvent
+from callcenter.messages.model import State as MessageState
 from callcenter.people.permissions import PERMISSIONS, Permission, Role
 from callcenter.queue import agents, entries
 from callcenter.queue.facts import QueueFact
@@ -195,6 +199,9 @@ LIMITS: Final = (
     ("calls.service", "FETCH_AGAIN_S", "until a recording that its line did not give is asked for"),
     ("cases.service", "PIN_TRIES", "wrong PINs for one case in a day; then only a person helps"),
     ("cases.service", "NARRATIVE_CHARS", "characters of what happened"),
+    ("messages.rules", "LOOK_S", "until a message that nobody answered for is looked for"),
+    ("messages.rules", "A_DAY_EACH", "messages to one number in a day"),
+    ("messages.rules", "ANSWER_S", "before whoever writes to us is answered again"),
     ("people.sign_ins", "LIFETIME_MS", "a sign-in"),
     ("people.sign_ins", "IDLE_MS", "a sign-in without a request; an open page makes requests"),
     ("people.throttle", "MOST_PER_ACCOUNT", "wrong passwords for one account in 15 minutes"),
@@ -298,11 +305,31 @@ def refusals() -> str:
 
 
 def facts() -> str:
-    """The kinds of Facts, as the three files name them."""
+    """The kinds of Facts, as the files of each part name them."""
     rows = []
-    for where, kinds in (("calls", CallFact), ("queue", QueueFact), ("cases", CaseFact)):
+    parts = {"calls": CallFact, "queue": QueueFact, "cases": CaseFact, "messages": MessageFact}
+    for where, kinds in parts.items():
         rows.append([where, ", ".join(f"`{kind.value}`" for kind in kinds)])
     return table(["part", "kinds"], *rows)
+
+
+def message_life() -> str:
+    """A message's life as it usually goes: each report after the one before it. The table takes a
+    later report instead of an earlier one as well."""
+    usual = {
+        MessageEvent.ACCEPT: MessageState.ASKED,
+        MessageEvent.SEND: MessageState.ACCEPTED,
+        MessageEvent.FAIL: MessageState.SENT,
+        MessageEvent.UNDELIVER: MessageState.SENT,
+        MessageEvent.DELIVER: MessageState.SENT,
+        MessageEvent.READ: MessageState.DELIVERED,
+    }
+    ways = {
+        (before, event): after
+        for (before, event), after in MESSAGE_TABLE.items()
+        if usual.get(event, before) is before
+    }
+    return drawn(MessageState.WAITING, MessageState, ways)
 
 
 BLOCKS: Final[dict[str, Callable[[], str]]] = {
@@ -321,6 +348,7 @@ BLOCKS: Final[dict[str, Callable[[], str]]] = {
     "life-of-a-case": lambda: drawn(
         statuses.CaseStatus.DRAFT, statuses.CaseStatus, statuses.CASE_TABLE
     ),
+    "life-of-a-message": message_life,
     "facts": facts,
     "lines": lines,
     "settings": settings.table,

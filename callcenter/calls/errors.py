@@ -13,3 +13,11 @@ class TooLate(Exception):
 
 class NotNow(Exception):
     """The agent's state does not allow it; the message says which state it is."""
+
+
+class MessageRefused(Exception):
+    """A message to a caller may not be sent; ``reason`` is the code that says why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the message may not be sent: {reason}")
+        self.reason = reason

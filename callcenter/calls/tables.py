@@ -102,6 +102,9 @@ _NEWEST_TURN = (
     .join(call, call.c.id == leg.c.call)
     .where(leg.c.id == bindparam("of"), leg.c.state != LegState.GONE.value)
 )
+_WHO_CALLED = select(call.c.case, call.c.language, call.c.number.is_(None).label("withheld")).where(
+    call.c.id == bindparam("of")
+)
 _LATEST_TALKS = (
     select(call.c.answered_at, call.c.ended_at)
     .where(call.c.answered_at.is_not(None), call.c.ended_at.is_not(None))
@@ -273,6 +276,20 @@ def caller_number(keys: Keys, stored: Stored) -> str | None:
         return None
     key = keys.open(stored.key, owner(stored.call.id))
     return key.decrypt(stored.number, "call.number").decode()
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """What is asked of a call before its caller is written to."""
+
+    case: str | None
+    language: str | None
+    withheld: bool
+
+
+def who_called(connection: Connection, call_id: str) -> Caller | None:
+    """The caller of a call, without the number."""
+    row = connection.execute(_WHO_CALLED, {"of": call_id}).first()
+    return None if row is None else Caller(*row)
 
 
 def set_outcome(connection: Connection, call_id: str, outcome: str) -> None:

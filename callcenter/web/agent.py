@@ -8,14 +8,18 @@ import msgspec
 from fastapi import APIRouter, Path
 
 from callcenter.calls.console import ConsoleView, view
+from callcenter.calls.errors import MessageRefused
+from callcenter.calls.telling import TellingView
 from callcenter.db import Connection
 from callcenter.db.facts import last_sealed
+from callcenter.messages.model import Channel, Reason
 from callcenter.people.accounts import Account
 from callcenter.web.documents import (
     CaseBody,
     CaseDraft,
     Console,
     Done,
+    MessageBody,
     OutcomeBody,
     PhoneBody,
     StateBody,
@@ -79,6 +83,17 @@ async def save_case(call: Id, body: CaseBody, me: Agent, deps: DepsOf) -> CaseDr
     return CaseDraft.model_validate(case_of(saved))
 
 
+@router.post("/calls/{call}/message")
+async def send_number(call: Id, body: MessageBody, me: Agent, deps: DepsOf) -> Done:
+    """Send the case number to the number that called. Once for a call and its case, unless it
+    failed. 409 ``message_refused`` says why in ``fields.channel``: ``already_sent``, ``opted_out``,
+    ``not_allowed``, ``cap``, ``no_number`` or ``no_sender``."""
+    if deps.telling is None:
+        raise MessageRefused(Reason.NO_SENDER.value)
+    await deps.telling.send_number(me.account.id, call, Channel(body.channel))
+    return Done()
+
+
 @router.post("/wrap-up/done")
 async def wrap_up_done(body: OutcomeBody, me: Agent, deps: DepsOf) -> Done:
     """Say what the call came to, and be free for the next one."""
@@ -91,12 +106,18 @@ async def console(deps: Deps, phones: Softphones, account: Account) -> Console:
     what the document shows."""
     now = deps.clock.now()
 
-    def look(conn: Connection) -> tuple[int, ConsoleView]:
-        return last_sealed(conn), view(conn, deps.calls, account.id, now)
+    def look(conn: Connection) -> tuple[int, ConsoleView, TellingView | None]:
+        shown = view(conn, deps.calls, account.id, now)
+        call = shown.call.id if shown.call else shown.wrap_up.call if shown.wrap_up else None
+        told = None if deps.telling is None or call is None else deps.telling.view(conn, call)
+        return last_sealed(conn), shown, told
 
     softphone = await phones.of(account)
-    seq, shown = await deps.db.read(look)
+    seq, shown, told = await deps.db.read(look)
     document = msgspec.to_builtins(shown) | {"seq": seq}
+    for place in ("call", "wrap_up"):
+        if document[place] is not None:
+            document[place]["message"] = msgspec.to_builtins(told)
     document["agent"]["name"] = account.name
     document["agent"]["device"]["account"] = softphone and {
         "uri": softphone.uri,

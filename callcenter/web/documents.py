@@ -141,6 +141,12 @@ class TopicDocument(Document):
     label: Words
 
 
+class TopicChoice(TopicDocument):
+    """``within``: the topic that callers choose, where this one is for cases alone."""
+
+    within: str | None = None
+
+
 class SoftphoneAccount(Document):
     """How the browser registers as a telephone, as long as the sign-in lasts."""
 
@@ -211,6 +217,30 @@ class CaseDraft(Document):
     version: int
 
 
+class MessageBody(Body):
+    """How the case number is sent to the caller."""
+
+    channel: Literal["sms", "whatsapp"]
+
+
+class SentMessage(Document):
+    """``reason``: why it was refused."""
+
+    channel: str
+    state: str
+    reason: str | None
+
+
+class TellingDocument(Document):
+    """Whether the case number can be sent to the caller, and what became of it.
+
+    ``channels``: those that can be used now; none while a message is on its way or has arrived.
+    """
+
+    channels: list[str]
+    latest: SentMessage | None
+
+
 class CallDocument(Document):
     id: str
     state: Literal["connecting", "talking", "held", "ended"]
@@ -223,6 +253,7 @@ class CallDocument(Document):
     chose: list[str]
     leg: str | None
     case: CaseDraft | None
+    message: TellingDocument | None = None
 
 
 class WrapUpDocument(Document):
@@ -230,6 +261,7 @@ class WrapUpDocument(Document):
     since: int
     until: int
     case: CaseDraft | None
+    message: TellingDocument | None = None
 
 
 class OutcomeDocument(Document):

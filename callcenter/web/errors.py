@@ -78,6 +78,7 @@ TABLE: Final[dict[type[Exception], Refusal]] = {
     calls.NotYours: Refusal(_S.NOT_FOUND, "not_found", "there is no such thing"),
     calls.TooLate: Refusal(_S.CONFLICT, "too_late", "it is over"),
     calls.NotNow: Refusal(_S.CONFLICT, "not_now"),
+    calls.MessageRefused: Refusal(_S.CONFLICT, "message_refused", "it may not be sent"),
     BadForm: Refusal(_S.UNPROCESSABLE_ENTITY, "invalid"),
     StaleCase: Refusal(_S.CONFLICT, "stale", "somebody saved it meanwhile"),
     TooLarge: Refusal(_S.REQUEST_ENTITY_TOO_LARGE, "too_large", "the body is too large"),
@@ -117,6 +118,8 @@ def answer(error: Exception) -> Response:
     headers: dict[str, str] = {}
     if isinstance(error, BadAccount | BadForm):
         more["fields"] = error.fields
+    if isinstance(error, calls.MessageRefused):
+        more["fields"] = {"channel": error.reason}
     if isinstance(error, StaleCase):
         more["current"] = documents.case_of(error.current)
     if isinstance(error, Throttled):

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from callcenter.calls.desk import Desk
 from callcenter.calls.service import Calls
+from callcenter.calls.telling import Telling
 from callcenter.clock import Clock
 from callcenter.db import Database
 from callcenter.db.facts import Callback
@@ -95,6 +96,19 @@ class Twilio(Protocol):
         """The media type and the bytes of what Twilio plays; None: no such sound."""
 
 
+class Inbox(Protocol):
+    """What Twilio tells about messages in writing: ``telephony.twilio.inbox.Inbox``."""
+
+    async def webhook(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, str, bytes]:
+        """Answer a request that says it is Twilio's: status, media type, body.
+
+        Raises:
+            DatabaseAway
+        """
+
+
 Check = Callable[[], Awaitable[None]]
 """Returns when all is well, else raises; the message says what is wrong."""
 
@@ -120,6 +134,8 @@ class Deps:
     voice: VoiceDevices | None = None
     simulator: Simulator | None = None
     twilio: Twilio | None = None
+    inbox: Inbox | None = None
+    telling: Telling | None = None  #: None: nothing sends messages
     sounds: Callable[[str], Awaitable[Path | None]] | None = None  #: sound file by hash
     recording: Callable[[str], Awaitable[bytes]] | None = None  #: raises LookupError
     pages: Path | None = None  #: the folder of the built pages

@@ -3,6 +3,7 @@ the signature whether it is Twilio's. What is played holds no secret, and anybod
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
@@ -41,13 +42,29 @@ async def sound(
     return Response(found[1], media_type=found[0], headers={"Cache-Control": _KEEP})
 
 
+@router.post("/messages/{path:path}", response_class=Response, include_in_schema=False)
+async def about_a_message(request: Request) -> Response:
+    """A webhook about a message in writing; the answer is what is written back."""
+    inbox = deps_of(request).inbox
+    if inbox is None:
+        raise NoSuchThing
+    return await _answer(request, inbox.webhook)
+
+
 @router.post("/{path:path}", response_class=Response, include_in_schema=False)
 async def webhook(request: Request, twilio: TwilioOf) -> Response:
     """A webhook; the answer is what the call does next."""
+    return await _answer(request, twilio.webhook)
+
+
+async def _answer(
+    request: Request,
+    ask: Callable[[str, str, dict[str, str], bytes], Awaitable[tuple[int, str, bytes]]],
+) -> Response:
     scope = request.scope
     target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
     headers = {name.lower(): value for name, value in request.headers.items()}
-    status, kind, body = await twilio.webhook(
+    status, kind, body = await ask(
         request.method, target.decode("latin-1"), headers, await request.body()
     )
     return Response(body, status, media_type=kind)

@@ -31,6 +31,16 @@ def upgrade() -> None:
         sa.UniqueConstraint("username", name=op.f("uq_account_username")),
     )
     op.create_table(
+        "answered_writer",
+        sa.Column("writer_hash", sa.Text(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("writer_hash", name=op.f("pk_answered_writer")),
+    )
+    with op.batch_alter_table("answered_writer", schema=None) as batch_op:
+        batch_op.create_index("ix_answered_writer_at", ["at"], unique=False)
+
+    op.create_table(
         "call",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("line", sa.String(length=16), nullable=False),
@@ -195,6 +205,52 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_key_check")),
     )
     op.create_table(
+        "message",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("template", sa.Text(), nullable=False),
+        sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("case", sa.Text(), nullable=True),
+        sa.Column("call", sa.Text(), nullable=True),
+        sa.Column("unit", sa.Text(), nullable=True),
+        sa.Column("key", sa.LargeBinary(), nullable=True),
+        sa.Column("recipient", sa.LargeBinary(), nullable=True),
+        sa.Column("recipient_hash", sa.Text(), nullable=True),
+        sa.Column("params", sa.LargeBinary(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("error_code", sa.Integer(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_at", sa.BigInteger(), nullable=True),
+        sa.Column("asked_at", sa.BigInteger(), nullable=True),
+        sa.Column("provider_id", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
+        sa.UniqueConstraint("provider_id", name=op.f("uq_message_provider_id")),
+    )
+    with op.batch_alter_table("message", schema=None) as batch_op:
+        batch_op.create_index("ix_message_call", ["call", "created_at"], unique=False)
+        batch_op.create_index("ix_message_case", ["case", "created_at"], unique=False)
+        batch_op.create_index("ix_message_created", ["created_at"], unique=False)
+        batch_op.create_index(
+            "ix_message_due",
+            ["next_at"],
+            unique=False,
+            sqlite_where=sa.text("next_at IS NOT NULL"),
+            postgresql_where=sa.text("next_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_message_recipient", ["recipient_hash", "created_at"], unique=False
+        )
+
+    op.create_table(
+        "opted_out",
+        sa.Column("recipient_hash", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("recipient_hash", name=op.f("pk_opted_out")),
+    )
+    op.create_table(
         "pin_attempt",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("case", sa.String(length=40), nullable=False),
@@ -224,6 +280,16 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("timer", schema=None) as batch_op:
         batch_op.create_index("ix_timer_due_at", ["due_at"], unique=False)
+
+    op.create_table(
+        "twilio_name",
+        sa.Column("ours", sa.Text(), nullable=False),
+        sa.Column("theirs", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("ours", name=op.f("pk_twilio_name")),
+    )
+    with op.batch_alter_table("twilio_name", schema=None) as batch_op:
+        batch_op.create_index("ix_twilio_name_theirs", ["theirs"], unique=False)
 
     op.create_table(
         "agent",

@@ -18,7 +18,7 @@ from tests.hotline import Hotline
 Given = Sequence[Any] | Mapping[str, Any] | None
 
 #: Tables that keep a row of every call.
-GROWING = "call|leg|entry|offer|fact|case_record|call_case|recording|pin_attempt"
+GROWING = "call|leg|entry|offer|fact|case_record|call_case|recording|pin_attempt|message"
 #: Indexes that hold open things only, or are left after a few rows.
 SHORT = ("ix_entry_waiting", "uq_entry_open_call", "ix_call_live", "ix_leg_live", "ix_call_started")
 #: SQLite says so when it looks at a whole table, or at all of an index.

@@ -12,6 +12,8 @@ from urllib.parse import quote, urlencode
 
 #: What a caller's own number asks.
 VOICE, STATUS, FALLBACK, MESSAGE = "voice", "status", "fallback", "message"
+#: What is told about messages in writing lies below this.
+MESSAGES, INCOMING = "messages", "incoming"
 
 
 class Addresses:
@@ -30,6 +32,14 @@ class Addresses:
         query: Mapping[str, str | int] = more if rev is None else {"rev": rev, **more}
         address = f"{self._root}/legs/{quote(leg, safe='')}/{what}"
         return f"{address}?{urlencode(query)}" if query else address
+
+    def incoming_messages(self) -> str:
+        """Where what people write to us is told."""
+        return f"{self._root}/{MESSAGES}/{INCOMING}"
+
+    def of_message(self, message: str) -> str:
+        """Where it is told what became of our ``message``."""
+        return f"{self._root}/{MESSAGES}/{quote(message, safe='')}/{STATUS}"
 
     def sound(self, name: str) -> str:
         """Where Twilio fetches a sound file."""

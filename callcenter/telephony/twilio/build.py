@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from callcenter.clock import Clock
 from callcenter.db import Database
+from callcenter.db.keys import Keys
+from callcenter.messages.model import Channel
+from callcenter.messages.rules import Allowed
+from callcenter.messages.sender import Sender
+from callcenter.messages.texts import Texts
 from callcenter.settings import Settings
+from callcenter.telephony.twilio.addresses import Addresses
 from callcenter.telephony.twilio.house import Options
+from callcenter.telephony.twilio.inbox import Inbox
 from callcenter.telephony.twilio.line import TwilioLine
+from callcenter.telephony.twilio.messaging import TwilioSender
 from callcenter.telephony.twilio.names import StoredNames
-from callcenter.telephony.twilio.rest import Access
+from callcenter.telephony.twilio.rest import Access, Rest
 from callcenter.telephony.twilio.signature import Secrets
 from callcenter.telephony.twilio.sounds import Sounds
 from callcenter.telephony.twilio.twiml import Speech
@@ -60,4 +69,44 @@ def twilio_line(settings: Settings, database: Database, clock: Clock, audio: Pat
             "en": Speech("en-US", settings.twilio_voice_en),
         },
         key=key,
+    )
+
+
+def senders(settings: Settings) -> dict[Channel, Sender]:
+    """What sends messages by Twilio; empty without an account."""
+    if settings.twilio_account_sid is None:
+        return {}
+    sms = settings.twilio_messages_from or settings.twilio_number
+    ours = {
+        Channel.SMS: None if sms == "none" else sms,
+        Channel.WHATSAPP: settings.twilio_whatsapp_from,
+    }
+    addresses = Addresses(settings.base_url)
+    return {
+        channel: TwilioSender(Rest(access(settings)), sender, addresses)
+        for channel, sender in ours.items()
+        if sender is not None
+    }
+
+
+def inbox(
+    settings: Settings,
+    database: Database,
+    keys: Keys,
+    clock: Clock,
+    *,
+    texts: Texts,
+    allowed: Allowed,
+    tell: Callable[[], None],
+) -> Inbox:
+    """Who hears Twilio's webhooks about messages."""
+    return Inbox(
+        options(settings),
+        secrets(settings),
+        database=database,
+        keys=keys,
+        clock=clock,
+        texts=texts,
+        allowed=allowed,
+        tell=tell,
     )

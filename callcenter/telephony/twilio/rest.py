@@ -110,9 +110,27 @@ class StoredRecording(_Row, frozen=True):
     start_time: str | None = None
 
 
+class Message(_Row, frozen=True):
+    sid: str
+    status: str = ""
+    direction: str = ""
+    sender: str | None = msgspec.field(name="from", default=None)
+    body: str | None = None
+    error_code: int | None = None
+    date_created: str | None = None
+
+
+class Capabilities(_Row, frozen=True):
+    sms: bool = False
+
+
 class Number(_Row, frozen=True):
     sid: str
     phone_number: str
+    capabilities: Capabilities = Capabilities()
+    sms_url: str | None = None
+    sms_method: str | None = None
+    sms_application_sid: str | None = None
     voice_url: str | None = None
     voice_method: str | None = None
     voice_fallback_url: str | None = None
@@ -145,6 +163,10 @@ class _Participants(_Row, frozen=True):
 class _Recordings(_Row, frozen=True):
     recordings: list[StoredRecording]
     next_page_uri: str | None = None
+
+
+class _Messages(_Row, frozen=True):
+    messages: list[Message]
 
 
 class _Numbers(_Row, frozen=True):
@@ -307,6 +329,24 @@ class Rest:
 
     async def delete_recording(self, sid: str) -> None:
         await self._delete(f"{self._account}/Recordings/{sid}.json")
+
+    # --- messages -----------------------------------------------------------------------------
+
+    async def write(self, form: Form) -> Message:
+        """Send a message. Never asked twice: the result may be unknown.
+
+        Raises:
+            TwilioRefused, TwilioAway
+        """
+        return await self._post(f"{self._account}/Messages.json", form, Message)
+
+    async def message(self, sid: str) -> Message:
+        return await self._get(f"{self._account}/Messages/{sid}.json", Message)
+
+    async def messages(self, *, to: str, most: int) -> list[Message]:
+        """The newest messages to a number, newest first."""
+        wanted = {"To": to, "PageSize": str(most)}
+        return (await self._get(f"{self._account}/Messages.json", _Messages, wanted)).messages
 
     # --- the account --------------------------------------------------------------------------
 

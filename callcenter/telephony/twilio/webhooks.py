@@ -101,8 +101,26 @@ class Webhook(msgspec.Struct, frozen=True):
         return given if words.RECORDING.fullmatch(given) else ""
 
 
+class Signed(msgspec.Struct, frozen=True):
+    """A form that Twilio signed, and the address that it was sent to."""
+
+    path: str
+    query: Mapping[str, str]
+    form: Mapping[str, str]
+
+
 def read(request: Request, *, base: str, account: str, secrets: Secrets) -> Webhook:
     """The webhook in ``request``.
+
+    Raises:
+        BadWebhook
+    """
+    given = signed(request, base=base, account=account, secrets=secrets)
+    return _webhook(given.path, given.query, given.form)
+
+
+def signed(request: Request, *, base: str, account: str, secrets: Secrets) -> Signed:
+    """What ``request`` says, whatever it is about, if it is from Twilio and our account.
 
     Raises:
         BadWebhook
@@ -121,7 +139,7 @@ def read(request: Request, *, base: str, account: str, secrets: Secrets) -> Webh
     form = _single(pairs)
     if form.get("AccountSid") != account:
         raise BadWebhook(403, "of another account")
-    return _webhook(path, _single(_pairs(query.encode())), form)
+    return Signed(path, _single(_pairs(query.encode())), form)
 
 
 def _pairs(text: bytes) -> list[tuple[str, str]]:
@@ -146,7 +164,7 @@ def _single(pairs: list[tuple[str, str]]) -> dict[str, str]:
     return {name: value for name, value in once.items() if name not in twice}
 
 
-def _webhook(path: str, query: dict[str, str], form: dict[str, str]) -> Webhook:
+def _webhook(path: str, query: Mapping[str, str], form: Mapping[str, str]) -> Webhook:
     parts = path.removeprefix(PREFIX).split("/")
     try:
         kind = Kind(parts[-1])
