@@ -24,7 +24,7 @@ from bench.stores import Store
 from bench.wire import Seen, Wire, opening
 from callcenter import settings as settings_module
 from callcenter.resources import flows
-from callcenter.topics import load
+from callcenter.topics import load, uppers
 from callcenter.voice import Voice
 from tests.e2e.application import Application
 from tests.e2e.asterisk import Asterisk
@@ -188,7 +188,7 @@ class Served:
         (self.application.folder / "var").mkdir(parents=True, exist_ok=True)
         settings = settings_module.load(environment)
         addresses = [self.crowd.address(number) for number in range(most)]
-        topics = load((flows() / "topics.yaml").read_text(encoding="utf-8"))
+        topics = uppers(load((flows() / "topics.yaml").read_text(encoding="utf-8")))
         names = await asyncio.to_thread(add_agents, settings, addresses, list(topics))
         await asyncio.to_thread(self.application.start)
         self._consoles = Consoles(self.application.port, names)

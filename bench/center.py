@@ -28,6 +28,7 @@ from callcenter.db import Connection
 from callcenter.db.facts import SealedFact
 from callcenter.people.tables import account
 from callcenter.queue import service as queue
+from callcenter.topics import uppers
 
 T = TypeVar("T")
 
@@ -126,7 +127,7 @@ class Center:
         def add(connection: Connection) -> None:
             for name in names:
                 add_agent(connection, name)
-                queue.set_topics(connection, name, self.app.calls.topics)
+                queue.set_topics(connection, name, uppers(self.app.calls.topics))
 
         await self.app.db.write(add)
         for name in names:

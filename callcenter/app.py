@@ -63,7 +63,7 @@ from callcenter.telephony.simulator.sounds import SimulatedSounds
 from callcenter.telephony.twilio.build import inbox, senders, twilio_line
 from callcenter.telephony.twilio.inbox import Inbox
 from callcenter.telephony.twilio.line import TwilioLine
-from callcenter.topics import Topic
+from callcenter.topics import Topic, uppers
 from callcenter.voice.programs import lacking
 from callcenter.voice.sounds import Voice
 from callcenter.web import Deps, make_web
@@ -475,7 +475,7 @@ async def demo(settings: Settings, count: int, seed: int) -> tuple[BoardView, in
     database = app.db
     wanted = min(len(_DEMO_AGENTS), max(DEMO_AGENTS_LEAST, -(-count // DEMO_CALLS_PER_AGENT)))
     agents = [_demo_agent(app.store, settings, name) for name in _DEMO_AGENTS[:wanted]]
-    topics = tuple(app.calls.topics)
+    topics = tuple(uppers(app.calls.topics))
     board = Board(settings.time_zone)
     async with running(app):
         app.sealer.subscribe(board.apply)

@@ -22,7 +22,7 @@ from callcenter.people.permissions import Role
 from callcenter.people.service import People
 from callcenter.queue import service as queue
 from callcenter.settings import Settings
-from callcenter.topics import Topic
+from callcenter.topics import Topic, uppers
 
 
 class AlreadyRunning(Exception):
@@ -94,7 +94,7 @@ _FIRST: Final = (
 def add_account(
     store: Store, settings: Settings, new: NewAccount, topics: Collection[str] | None = None
 ) -> Account:
-    """Make an account; an agent knows ``topics``, or all of them.
+    """Make an account; an agent knows ``topics``, or all that callers choose.
 
     Raises:
         BadAccount: with every field that is wrong.
@@ -102,7 +102,7 @@ def add_account(
     """
     if new.role is not Role.AGENT:
         return store.people.add(new)
-    known = read_topics(settings)
+    known = uppers(read_topics(settings))
     unknown = sorted(set(topics or ()) - known.keys())
     if unknown:
         raise BadAccount(topic=f"{', '.join(unknown)}: no such topic")

@@ -138,7 +138,7 @@ class Hotline:
                     created_at=0,
                 )
             )
-            queue.set_topics(connection, name, knows or self.topics)
+            queue.set_topics(connection, name, knows or topics.uppers(self.topics))
 
         await self.database.write(add)
         await self.desk.sign_on(name, Device(DeviceKind.SIMULATED, name))

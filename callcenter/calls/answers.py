@@ -16,7 +16,7 @@ from callcenter.db.keys import Keys
 from callcenter.ivr import needs
 from callcenter.queue import service as queue
 from callcenter.queue.estimate import wait_s
-from callcenter.topics import Topic
+from callcenter.topics import Topic, upper
 
 #: What an agent needs after a talk, until it is measured by topic.
 TYPICAL_WRAP_UP_S = 30
@@ -108,4 +108,6 @@ def _find(stores: Stores, call: str, need: needs.FindCase) -> needs.Answer:
         return needs.CaseLocked()
     if isinstance(found, str):
         return needs.CaseNotFound()
-    return needs.CaseFound(found.id, found.number, found.status, found.topic, found.unit or None)
+    # A caller waits for who knows the upper topic.
+    topic = upper(stores.topics, found.topic)
+    return needs.CaseFound(found.id, found.number, found.status, topic, found.unit or None)

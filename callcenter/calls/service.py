@@ -37,7 +37,7 @@ from callcenter.line import Turn
 from callcenter.queue import service as queue
 from callcenter.queue.facts import QueueFact
 from callcenter.queue.matching import match
-from callcenter.topics import Topic
+from callcenter.topics import Topic, uppers
 
 log = logging.getLogger(__name__)
 
@@ -487,7 +487,7 @@ class Calls:
 
     def _message(self, connection: Connection, given: Given, signal: line.MessageLeft) -> Done:
         """A message that the network took while we were away becomes a case."""
-        topic = list(self.topics.values())[-1]
+        topic = list(uppers(self.topics).values())[-1]
         outcome = messages.keep(connection, self.keys, given, signal, topic, self.timezone)
         if outcome.refused is not None:
             return Done(refused=outcome.refused)

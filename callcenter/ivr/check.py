@@ -16,6 +16,7 @@ from callcenter.ivr.names import Known, builtin, declared
 from callcenter.ivr.prompts import BadPrompt, Prompt, Read, Slot, parse_text
 from callcenter.ivr.source import Document, Path
 from callcenter.ivr.visit import FRAMES
+from callcenter.topics import amiss
 
 #: Slots that only these prompts have; they are read as words.
 SPECIAL_SLOTS = {flowset.OPTION: ("label", "key"), flowset.OFFER: ("key",)}
@@ -39,10 +40,16 @@ def check_files(files: Files, topics: frozenset[str] | None) -> Checked:
 
 def _check_topics(files: Files, topics: frozenset[str] | None, checked: Checked) -> None:
     document = files.topics_document
-    for code, topic in files.topics.items():
-        at = ("topics", code)
+    for code in files.topics:
         if topics is not None and code not in topics:
-            checked.errors.append(document.error(at, "the application does not know this topic"))
+            message = "the application does not know this topic"
+            checked.errors.append(document.error(("topics", code), message))
+    every = {**files.topics, **files.lower_topics}
+    for code, topic in every.items():
+        at = ("topics", code)
+        own = {name: getattr(topic, name) for name in ("track", "priority", "resolve_days")}
+        for name, why in amiss(topic.within, own, topic.head_start_s, files.topics):
+            checked.errors.append(document.error((*at, name), why))
         missing = ", ".join(sorted(files.prompts.keys() - topic.label.keys()))
         if missing:
             checked.errors.append(document.error((*at, "label"), f"no label in {missing}"))
@@ -58,7 +65,7 @@ def _check_topics(files: Files, topics: frozenset[str] | None, checked: Checked)
     if files.topics_whole:
         checked.errors += [
             document.error(("topics",), f"the topic '{code}' is missing")
-            for code in sorted((topics or frozenset()) - files.topics.keys())
+            for code in sorted((topics or frozenset()) - every.keys())
         ]
 
 

@@ -56,12 +56,14 @@ class PromptFile:
 
 @dataclass
 class Files:
-    """What could be read of all files, and what could not."""
+    """What could be read of all files, and what could not. ``topics`` are those that callers
+    choose, ``lower_topics`` lie within them and are no business of a flow's."""
 
     flows: dict[str, FlowFile] = field(default_factory=dict)
     prompts: dict[str, PromptFile] = field(default_factory=dict)
     calendars: dict[str, Calendar | None] = field(default_factory=dict)
     topics: Mapping[str, model.Topic] = field(default_factory=dict)
+    lower_topics: Mapping[str, model.Topic] = field(default_factory=dict)
     topics_document: Document = field(default_factory=lambda: Document(TOPICS, {}, {}))
     topics_whole: bool = True
     errors: list[FlowError] = field(default_factory=list)
@@ -237,7 +239,10 @@ def _take_topics(files: Files, document: Document, *, broken: bool) -> None:
     files.topics_document = document
     files.topics_whole = found is not None and not broken
     if found is not None:
-        files.topics = found.topics
+        files.topics = {code: one for code, one in found.topics.items() if one.within is None}
+        files.lower_topics = {
+            code: one for code, one in found.topics.items() if one.within is not None
+        }
 
 
 # --- mistakes -----------------------------------------------------------------------------------

@@ -27,7 +27,8 @@ class FlowSet:
     """``sources``: path below the flows' folder to text, from which :func:`loader.parse` makes an
     equal set again; ``hash``: sha256 of them, hex.
 
-    ``prompts`` are by language, then by key; ``expressions`` and ``patterns`` by their text.
+    ``topics`` are those that callers choose. ``prompts`` are by language, then by key;
+    ``expressions`` and ``patterns`` by their text.
     """
 
     hash: str

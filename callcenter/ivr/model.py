@@ -18,6 +18,8 @@ from pydantic import (
     StringConstraints,
 )
 
+from callcenter.topics import Compartment, Priority, Track
+
 #: Nodes in one flow.
 NODES = 200
 #: Variables in all flows together.
@@ -383,12 +385,34 @@ class CalendarFile(Record):
     exceptions: dict[Date, Spans] = {}
 
 
+UnitCode = Annotated[str, _pattern(r"^[A-Z][A-Z0-9_]{0,15}$")]
+
+
+class Rise(Record):
+    """More urgent around a feast."""
+
+    to: Priority
+    feast: Literal["idul_fitri"]
+    days: Annotated[StrictInt, _count(1, 60)]
+
+
 class Topic(Record):
-    """What a call is about. ``unit`` is the part of the ministry that acts on it."""
+    """What a call is about. ``unit`` is the part of the ministry that acts on it.
+
+    Flows know the topics that callers choose. What lies ``within`` one of them is for cases:
+    :class:`callcenter.topics.Topic` says what its fields mean.
+    """
 
     label: dict[Language, Text]
-    head_start_s: Annotated[StrictInt, _count(0, 86400)] = 0
-    unit: Annotated[str, _pattern(r"^[A-Z][A-Z0-9_]{0,15}$")]
+    head_start_s: Annotated[StrictInt, _count(0, 86400)] | None = None
+    unit: UnitCode
+    within: Word | None = None
+    track: Track | None = None
+    priority: Priority | None = None
+    rise: Rise | None = None
+    resolve_days: Annotated[StrictInt, _count(1, 250)] | None = None
+    compartment: Compartment = Compartment.NORMAL
+    also: Annotated[tuple[UnitCode, ...], Field(max_length=4)] = ()
 
 
 class TopicsFile(Record):

@@ -7,7 +7,7 @@ from typing import Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from callcenter.web.documents import Alive, Ready, TopicDocument
+from callcenter.web.documents import Alive, Ready, TopicChoice
 from callcenter.web.doors import Anyone, DepsOf, SignedIn
 
 router = APIRouter(tags=["public"])
@@ -39,11 +39,11 @@ async def readyz(deps: DepsOf, response: Response) -> Ready:
     return Ready(ready=ready, checks=checks)
 
 
-@router.get("/api/topics", tags=["sign-in"])
-async def topics(_me: SignedIn, deps: DepsOf) -> list[TopicDocument]:
-    """What calls can be about."""
+@router.get("/api/topics", tags=["sign-in"], response_model_exclude_none=True)
+async def topics(_me: SignedIn, deps: DepsOf) -> list[TopicChoice]:
+    """What calls and cases can be about."""
     return [
-        TopicDocument(code=topic.code, label=dict(topic.label))
+        TopicChoice(code=topic.code, label=dict(topic.label), within=topic.within)
         for topic in deps.calls.topics.values()
     ]
 

@@ -8,7 +8,7 @@ import msgspec
 from fastapi import APIRouter
 
 from callcenter.stats.board import BoardView
-from callcenter.topics import Topic
+from callcenter.topics import Topic, uppers
 from callcenter.web.directory import Directory, Names
 from callcenter.web.documents import BoardDocument
 from callcenter.web.doors import HubOf, Watcher
@@ -37,7 +37,7 @@ def document(view: BoardView, names: Names, topics: Mapping[str, Topic]) -> Boar
     built = msgspec.to_builtins(view)
     for agent in built["agents"]:
         agent["name"] = names.staff.get(agent["id"], agent["id"])
-    built["topics"] = [_load(topic, view, names) for topic in topics.values()]
+    built["topics"] = [_load(topic, view, names) for topic in uppers(topics).values()]
     return BoardDocument.model_validate(built)
 
 

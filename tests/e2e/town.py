@@ -286,7 +286,7 @@ class Town:
                     created_at=0,
                 )
             )
-            queue.set_topics(connection, name, knows or _flows()[1])
+            queue.set_topics(connection, name, knows or topics.uppers(_flows()[1]))
 
         await self.database.write(add)
         await self.desk.sign_on(name, device)

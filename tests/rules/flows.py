@@ -11,7 +11,7 @@ from functools import lru_cache
 from callcenter import resources
 from callcenter.ivr.flowset import FlowSet
 from callcenter.ivr.loader import load, parse
-from callcenter.topics import Topic
+from callcenter.topics import Topic, uppers
 from callcenter.topics import load as load_topics
 
 _MAIN = """
@@ -80,9 +80,9 @@ nodes:
 
 @lru_cache(maxsize=1)
 def shipped() -> tuple[FlowSet, dict[str, Topic]]:
-    """The hotline's own flows, and its topics."""
+    """The hotline's own flows, and the topics that callers choose."""
     folder = resources.flows()
-    topics = load_topics((folder / "topics.yaml").read_text(encoding="utf-8"))
+    topics = uppers(load_topics((folder / "topics.yaml").read_text(encoding="utf-8")))
     return load(folder, frozenset(topics)), topics
 
 
