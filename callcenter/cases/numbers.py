@@ -48,3 +48,10 @@ def make_number(year: int, draw: str) -> str:
 def groups(number: str) -> str:
     """``2648151621`` as it is spoken and written: ``26 4815 1621``."""
     return f"{number[:2]} {number[2:6]} {number[6:]}"
+
+
+def typed(text: str) -> str | None:
+    """The number in what somebody typed, as ``26 4815 1621`` or ``26-4815-1621``; None when its
+    digits are not ten or its check digit is wrong, so that nothing need be looked up."""
+    number = "".join(sign for sign in text if not (sign.isspace() or sign in "-–.‑"))
+    return number if valid(number) else None

@@ -92,3 +92,17 @@ def test_digits_of_other_scripts_are_not_a_number() -> None:
     assert arabic.isdigit()
     assert not numbers.valid(arabic)
     assert not numbers.valid("²648151621")
+
+
+@given(st.integers(2000, 2199), st.text("0123456789", min_size=7, max_size=7))
+def test_a_number_is_read_however_it_is_typed(year: int, draw: str) -> None:
+    number = numbers.make_number(year, draw)
+    for written in (number, numbers.groups(number), numbers.groups(number).replace(" ", "-")):
+        assert numbers.typed(f" {written}\n") == number
+    assert numbers.typed(number[:9]) is None
+    assert numbers.typed(number + "0") is None
+
+
+def test_what_is_mistyped_is_no_number() -> None:
+    for text in ("", "2648151612", "26 4815 162l", "+2648151621", "1916449"):
+        assert numbers.typed(text) is None
