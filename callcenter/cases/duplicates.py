@@ -1,0 +1,161 @@
+"""Duplicates: the same complaint twice, and the same employer by many.
+
+One reporter's cases are merged, by hand. Many reporters' cases are joined under a parent, and each
+of them stays what it was: an employer, a colleague or another reporter learns nothing by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from callcenter.topics import Compartment
+
+#: Older cases are not the same complaint any more.
+WINDOW_DAYS: Final = 90
+#: So many reporters with one employer and topic are worth a parent.
+MANY: Final = 3
+
+DAY_MS: Final = 86_400_000
+
+
+class Complaint(msgspec.Struct, frozen=True):
+    """What is compared of a case. ``reporter``: a keyed hash, None when there is no reporter or
+    nobody knows who; ``employer``: as :func:`words.employer` gives it, "" when unknown; ``topic``:
+    the upper one, because the same story is told under two lower ones. ``joined``: the parent."""
+
+    case: str
+    opened_at: int
+    topic: str
+    employer: str
+    reporter: str | None = None
+    anonymous: bool = False
+    compartment: Compartment = Compartment.NORMAL
+    merged: bool = False
+    joined: str | None = None
+    parent: bool = False
+
+
+class Kind(StrEnum):
+    SAME = "same"  #: one reporter: merge
+    MASS = "mass"  #: many reporters: join under a parent
+
+
+class Suggestion(msgspec.Struct, frozen=True):
+    """``cases``: the others, newest first."""
+
+    kind: Kind
+    cases: tuple[str, ...]
+
+
+def suggest(new: Complaint, others: Iterable[Complaint]) -> list[Suggestion]:
+    """What somebody should look at. Nothing is ever merged or joined by itself.
+
+    Only normal cases are compared: that a sensitive one exists is told by no suggestion.
+    """
+    if not new.employer or new.compartment is not Compartment.NORMAL:
+        return []
+    near = [
+        one
+        for one in others
+        if one.case != new.case
+        and not one.merged
+        and one.compartment is Compartment.NORMAL
+        and one.employer == new.employer
+        and one.topic == new.topic
+        and abs(new.opened_at - one.opened_at) <= WINDOW_DAYS * DAY_MS
+    ]
+    near.sort(key=lambda one: (-one.opened_at, one.case))
+    same = [one.case for one in near if not one.parent and may_merge(new, one) is None]
+    found = [Suggestion(Kind.SAME, tuple(same))] if same else []
+    parents = [one.case for one in near if one.parent]
+    # Each anonymous case counts as a reporter: there is no way to know better.
+    rest = [one for one in near if not one.parent and one.case not in same]
+    reporters = {one.reporter or one.case for one in [new, *rest]}
+    if new.joined is None and not new.parent and (parents or len(reporters) >= MANY):
+        cases = parents or [one.case for one in rest]
+        found.append(Suggestion(Kind.MASS, tuple(cases)))
+    return found
+
+
+class Refusal(StrEnum):
+    SELF = "self"
+    MERGED = "merged"  #: one of them is part of another case already
+    ANONYMOUS = "anonymous"  #: nobody knows whether it is the same person
+    REPORTER = "reporter"  #: two people, or unknown ones: join them under a parent
+    PARENT = "parent"  #: one of them is a parent, or is not
+    JOINED = "joined"  #: it has a parent
+    COMPARTMENT = "compartment"
+    EMPLOYER = "employer"
+
+
+def may_merge(one: Complaint, other: Complaint) -> Refusal | None:
+    """Whether two cases may become one. None: they may."""
+    if one.case == other.case:
+        return Refusal.SELF
+    if one.merged or other.merged:
+        return Refusal.MERGED
+    if one.parent or other.parent:
+        return Refusal.PARENT
+    if one.anonymous or other.anonymous:
+        return Refusal.ANONYMOUS
+    if one.reporter is None or one.reporter != other.reporter:
+        return Refusal.REPORTER
+    if one.compartment is not other.compartment:
+        return Refusal.COMPARTMENT
+    return None
+
+
+def may_join(child: Complaint, parent: Complaint) -> Refusal | None:
+    """Whether ``child`` may come under ``parent``. None: it may."""
+    if child.case == parent.case:
+        return Refusal.SELF
+    if child.merged or parent.merged:
+        return Refusal.MERGED
+    if child.parent or not parent.parent:
+        return Refusal.PARENT
+    if child.joined is not None:
+        return Refusal.JOINED
+    if child.compartment is not Compartment.NORMAL or (
+        parent.compartment is not Compartment.NORMAL
+    ):
+        return Refusal.COMPARTMENT
+    if not child.employer or child.employer != parent.employer:
+        return Refusal.EMPLOYER
+    return None
+
+
+# --- what passes between a parent and its children ------------------------------------------------
+
+
+class Piece(StrEnum):
+    """What a case has, as far as it could be copied."""
+
+    PUBLIC_NOTE = "public_note"
+    OUTCOME = "outcome"  #: how it ended, a code
+    STATUTORY = "statutory"  #: dates of a mediation or an inspection
+    INTERNAL_NOTE = "internal_note"
+    NARRATIVE = "narrative"
+    REPORTER = "reporter"  #: name, phones, and the hash
+    ATTACHMENT = "attachment"
+    NUMBER = "number"
+    PIN = "pin"
+    FLAGS = "flags"  #: anonymous, secret, compartment
+    CLOCKS = "clocks"
+    STATUS = "status"  #: each child is closed, objects and is reopened alone
+
+
+#: From the parent to each child. Nothing goes up, and nothing from child to child: a parent has
+#: no reporter, and does not say who or how many its children are to any of them.
+COPIED_DOWN: Final = frozenset({Piece.PUBLIC_NOTE, Piece.OUTCOME, Piece.STATUTORY})
+#: What a child keeps as its own, whatever happens to the parent.
+KEPT: Final = frozenset(Piece) - COPIED_DOWN
+
+
+def copies_down(piece: Piece, *, public: bool) -> bool:
+    """Whether a parent's ``piece`` is copied to its children. ``public``: somebody has marked it
+    so; a note is not public by being on a parent."""
+    return public and piece in COPIED_DOWN

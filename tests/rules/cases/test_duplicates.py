@@ -1,0 +1,179 @@
+"""Duplicates: suggested only, merged within one reporter, joined without telling anybody."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callcenter.cases.duplicates import (
+    COPIED_DOWN,
+    DAY_MS,
+    KEPT,
+    Complaint,
+    Kind,
+    Piece,
+    Refusal,
+    Suggestion,
+    copies_down,
+    may_join,
+    may_merge,
+    suggest,
+)
+from callcenter.topics import Compartment
+
+NOW = 1_000 * DAY_MS
+BASE = Complaint("new", NOW, "upah", "maju jaya", "r1")
+
+
+def other(case: str = "old", days: int = 10, **changes: object) -> Complaint:
+    return msgspec.structs.replace(BASE, case=case, opened_at=NOW - days * DAY_MS, **changes)
+
+
+def test_the_same_reporter_employer_and_topic_is_suggested() -> None:
+    assert suggest(BASE, [other("b", 20), other("a", 10)]) == [Suggestion(Kind.SAME, ("a", "b"))]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"days": 91},
+        {"topic": "phk"},
+        {"employer": "lain"},
+        {"employer": ""},
+        {"reporter": "r2"},
+        {"reporter": None},
+        {"anonymous": True, "reporter": None},
+        {"merged": True},
+        {"compartment": Compartment.SENSITIVE},
+        {"compartment": Compartment.INTEGRITY},
+        {"case": "new"},
+    ],
+)
+def test_anything_else_is_not(changes: dict[str, object]) -> None:
+    assert suggest(BASE, [other(**changes)]) == []  # type: ignore[arg-type]
+
+
+def test_90_days_are_within() -> None:
+    assert suggest(BASE, [other(days=90)]) != []
+
+
+def test_an_unknown_employer_is_like_no_other() -> None:
+    new = msgspec.structs.replace(BASE, employer="")
+    assert suggest(new, [other(employer="")]) == []
+
+
+def test_three_reporters_are_worth_a_parent() -> None:
+    crowd = [other("a", 3, reporter="r2"), other("b", 2, reporter=None, anonymous=True)]
+    assert suggest(BASE, crowd) == [Suggestion(Kind.MASS, ("b", "a"))]
+    assert suggest(BASE, crowd[:1]) == []
+    # One reporter who calls three times is no mass.
+    assert [one.kind for one in suggest(BASE, [other("a"), other("b")])] == [Kind.SAME]
+
+
+def test_a_parent_that_there_is_is_suggested() -> None:
+    parent = other("p", reporter=None, parent=True)
+    assert suggest(BASE, [parent]) == [Suggestion(Kind.MASS, ("p",))]
+    assert suggest(msgspec.structs.replace(BASE, joined="p"), [parent]) == []
+
+
+def test_a_sensitive_case_is_in_no_suggestion() -> None:
+    new = msgspec.structs.replace(BASE, compartment=Compartment.SENSITIVE)
+    crowd = [other(name, reporter=name) for name in "abcd"]
+    assert suggest(new, crowd) == []
+    closed = [msgspec.structs.replace(one, compartment=Compartment.INTEGRITY) for one in crowd]
+    assert suggest(BASE, closed) == []
+
+
+@pytest.mark.parametrize(
+    "changes, refusal",
+    [
+        ({}, None),
+        ({"topic": "phk", "employer": ""}, None),  # whoever looks at them may know better
+        ({"case": "new"}, Refusal.SELF),
+        ({"merged": True}, Refusal.MERGED),
+        ({"parent": True}, Refusal.PARENT),
+        ({"anonymous": True}, Refusal.ANONYMOUS),
+        ({"anonymous": True, "reporter": None}, Refusal.ANONYMOUS),
+        ({"reporter": "r2"}, Refusal.REPORTER),
+        ({"reporter": None}, Refusal.REPORTER),
+        ({"compartment": Compartment.SENSITIVE}, Refusal.COMPARTMENT),
+    ],
+)
+def test_merging(changes: dict[str, object], refusal: Refusal | None) -> None:
+    old = msgspec.structs.replace(other(), **changes)
+    assert may_merge(BASE, old) is refusal
+    assert may_merge(old, BASE) is refusal
+
+
+def test_two_unknown_reporters_are_not_one() -> None:
+    one, two = other("a", reporter=None), other("b", reporter=None)
+    assert may_merge(one, two) is Refusal.REPORTER
+
+
+@pytest.mark.parametrize(
+    "child, parent, refusal",
+    [
+        ({}, {}, None),
+        ({"anonymous": True, "reporter": None}, {}, None),
+        ({}, {"case": "old"}, Refusal.SELF),
+        ({}, {"parent": False}, Refusal.PARENT),
+        ({"parent": True}, {}, Refusal.PARENT),
+        ({"joined": "q"}, {}, Refusal.JOINED),
+        ({"merged": True}, {}, Refusal.MERGED),
+        ({"compartment": Compartment.SENSITIVE}, {}, Refusal.COMPARTMENT),
+        ({"compartment": Compartment.INTEGRITY}, {}, Refusal.COMPARTMENT),
+        ({}, {"employer": "lain"}, Refusal.EMPLOYER),
+        ({"employer": ""}, {"employer": ""}, Refusal.EMPLOYER),
+    ],
+)
+def test_joining(
+    child: dict[str, object], parent: dict[str, object], refusal: Refusal | None
+) -> None:
+    above = msgspec.structs.replace(other("p", reporter=None, parent=True), **parent)
+    assert may_join(msgspec.structs.replace(other(), **child), above) is refusal
+
+
+complaints = st.builds(
+    Complaint,
+    st.sampled_from("abcdefgh"),
+    st.integers(NOW - 200 * DAY_MS, NOW + 200 * DAY_MS),
+    st.sampled_from(["upah", "phk"]),
+    st.sampled_from(["", "maju jaya", "lain"]),
+    st.sampled_from([None, "r1", "r2", "r3"]),
+    st.booleans(),
+    st.sampled_from(Compartment),
+    st.booleans(),
+    st.sampled_from([None, "z"]),
+    st.booleans(),
+)
+
+
+@given(complaints, st.lists(complaints, max_size=8, unique_by=lambda one: one.case))
+def test_what_is_suggested_may_be_done_and_tells_nothing(
+    new: Complaint, others: list[Complaint]
+) -> None:
+    known = {one.case: one for one in others}
+    for found in suggest(new, others):
+        assert new.case not in found.cases
+        for case in found.cases:
+            one = known[case]
+            assert one.compartment is Compartment.NORMAL
+            assert one.employer == new.employer != ""
+            if found.kind is Kind.SAME:
+                assert one.reporter == new.reporter is not None
+                assert not one.anonymous
+
+
+def test_only_public_things_go_down_and_none_of_a_reporter() -> None:
+    assert set(Piece) == COPIED_DOWN | KEPT
+    assert not COPIED_DOWN & KEPT
+    for piece in Piece:
+        assert not copies_down(piece, public=False)
+    assert {piece for piece in Piece if copies_down(piece, public=True)} == {
+        Piece.PUBLIC_NOTE,
+        Piece.OUTCOME,
+        Piece.STATUTORY,
+    }
+    assert {Piece.NUMBER, Piece.PIN, Piece.FLAGS, Piece.CLOCKS, Piece.REPORTER} <= KEPT
