@@ -1,19 +1,55 @@
-"""The case store's tables. What a person said or is called is in encrypted columns."""
+"""The case store's tables. What a person said or is called is in encrypted columns.
+
+Ciphertext of a case is under the case's own key, that of a reporter under the reporter's: each is
+wrapped by the master key, and forgetting one destroys it. Codes, dates and public texts are plain.
+"""
 
 from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
+    Date,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
     String,
     Table,
+    Text,
+    text,
 )
 
 from callcenter.db.schema import metadata
+
+#: Who complained, unless anonymously: then there is no row at all.
+reporter = Table(
+    "reporter",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("key", LargeBinary),  #: wrapped; NULL once the person was forgotten
+    Column("name", LargeBinary),
+    Column("language", String(8), nullable=False),
+    Column("minor", Boolean, nullable=False),
+    #: Whether and when the reporter may be written to and called; the hours in minutes since
+    #: midnight, in the zone of the reporter.
+    Column("may_message", Boolean, nullable=False),
+    Column("may_call", Boolean, nullable=False),
+    Column("safe_from", Integer),
+    Column("safe_until", Integer),
+    Column("zone", String(40)),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+reporter_phone = Table(
+    "reporter_phone",
+    metadata,
+    Column("reporter", String(40), ForeignKey("reporter.id"), primary_key=True),
+    Column("number_hash", String(64), primary_key=True),
+    Column("number", LargeBinary, nullable=False),
+    Index("ix_reporter_phone_number_hash", "number_hash"),
+)
 
 case = Table(
     "case_record",  # CASE is a word of SQL
@@ -22,19 +58,158 @@ case = Table(
     Column("number", String(10), nullable=False, unique=True),
     Column("pin_hash", String(64), nullable=False),
     Column("status", String(16), nullable=False),
-    Column("topic", String(40), nullable=False),
-    Column("unit", String(40), nullable=False),
+    Column("wait_reason", String(16)),
+    Column("topic", String(40), nullable=False),  #: the primary one; all are in case_topic
+    Column("track", String(16), nullable=False),
+    Column("priority", String(2), nullable=False),
+    Column("compartment", String(16), nullable=False),
+    Column("anonymous", Boolean, nullable=False),
+    Column("secret", Boolean, nullable=False),
+    Column("unit", String(40), nullable=False),  #: that must act
+    Column("officer", String(40)),  #: who accepted it there
     Column("custodian", String(40)),
+    Column("reporter", String(40), ForeignKey("reporter.id")),
     Column("language", String(8), nullable=False),
+    Column("province", String(2)),
+    Column("regency", String(4)),
+    Column("incident_on", Date),
+    Column("workers", Integer),
+    Column("outcome", String(40)),
+    Column("parent", String(40), ForeignKey("case_record.id")),
+    Column("merged_into", String(40), ForeignKey("case_record.id")),
     Column("opened_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    Column("status_at", BigInteger, nullable=False),
+    #: The earliest running clock: for lists. The clocks themselves are computed from the Facts.
+    Column("due_at", BigInteger),
     Column("version", Integer, nullable=False),
     Column("key", LargeBinary),  #: wrapped; NULL once the case was forgotten
     Column("narrative", LargeBinary),
     Column("reporter_name", LargeBinary),
     Column("employer", LargeBinary),
+    Column("employer_hash", String(64)),  #: keyed hash of the normalised name
+    Column("summary", Text),  #: the officer's words, fit to be searched
+    Column("public_note", Text),  #: the newest one; what the telephone reads
     Index("ix_case_status_updated", "status", "updated_at"),
     Index("ix_case_updated", "updated_at"),
+    Index("ix_case_unit_due", "unit", "due_at"),
+    Index("ix_case_custodian", "custodian", "updated_at"),
+    Index("ix_case_reporter", "reporter"),
+    Index("ix_case_employer", "employer_hash", "opened_at"),
+    Index("ix_case_parent", "parent"),
+    Index(
+        "ix_case_due",
+        "due_at",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
+)
+
+case_topic = Table(
+    "case_topic",
+    metadata,
+    Column("case", String(40), ForeignKey("case_record.id"), primary_key=True),
+    Column("topic", String(40), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Index("ix_case_topic_topic", "topic", "at"),
+)
+
+#: What stood in a case after each change: all fields as JSON, under the case's key.
+case_version = Table(
+    "case_version",
+    metadata,
+    Column("case", String(40), ForeignKey("case_record.id"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("by", String(40)),
+    Column("body", LargeBinary),
+)
+
+note = Table(
+    "case_note",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("case", String(40), ForeignKey("case_record.id"), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("by", String(40)),  #: account; NULL: the reporter
+    Column("kind", String(16), nullable=False),  #: internal, to_unit, public, reporter
+    Column("sealed", LargeBinary),  #: under the case's key, unless it is public
+    Column("text", Text),  #: public ones only
+    Index("ix_case_note_case", "case", "at"),
+)
+
+#: A case handed to a unit.
+assignment = Table(
+    "assignment",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("case", String(40), ForeignKey("case_record.id"), nullable=False),
+    Column("unit", String(40), nullable=False),
+    Column("hop", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(40)),
+    Column("by", String(40)),  #: who sent it
+    Column("officer", String(40)),  #: who accepted or declined it
+    Column("instruction", LargeBinary),  #: under the case's key
+    Column("sent_at", BigInteger, nullable=False),
+    Column("told_at", BigInteger),  #: when the unit was last written to
+    Column("answered_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Index("ix_assignment_case", "case", "sent_at"),
+    Index("ix_assignment_unit_state", "unit", "state", "sent_at"),
+    Index(
+        "uq_assignment_open",
+        "case",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+)
+
+#: What a reporter or custodian asked the unit for ("tagih").
+reminder = Table(
+    "reminder",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("case", String(40), ForeignKey("case_record.id"), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("by", String(40)),  #: account; NULL: the reporter
+    Column("due_at", BigInteger, nullable=False),
+    Column("answered_at", BigInteger),
+    Index("ix_reminder_case", "case", "at"),
+)
+
+escalation = Table(
+    "escalation",
+    metadata,
+    Column("case", String(40), ForeignKey("case_record.id"), primary_key=True),
+    Column("clock", String(24), primary_key=True),
+    Column("started", BigInteger, primary_key=True),
+    Column("level", Integer, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("to_role", String(24), nullable=False),
+    Column("acked_at", BigInteger),
+)
+
+#: A body outside that a case was referred to, with its own id for it.
+external_ref = Table(
+    "external_ref",
+    metadata,
+    Column("case", String(40), ForeignKey("case_record.id"), primary_key=True),
+    Column("system", String(24), primary_key=True),
+    Column("ref", String(80)),
+    Column("at", BigInteger, nullable=False),
+    Column("result_at", BigInteger),
+    Index("ix_external_ref_ref", "system", "ref"),
+)
+
+#: Whole words of the narrative as keyed hashes, deleted with it.
+case_word = Table(
+    "case_word",
+    metadata,
+    Column("word", LargeBinary(16), primary_key=True),
+    Column("case", String(40), ForeignKey("case_record.id"), primary_key=True),
+    Index("ix_case_word_case", "case"),
 )
 
 call_case = Table(
@@ -45,6 +220,7 @@ call_case = Table(
     Column("role", String(16), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("pin", LargeBinary),  #: readable for the agent only until the call is wrapped up
+    Column("resumes", String(64)),  #: the call whose draft this one went on with
     Index("ix_call_case_case", "case", "at"),
 )
 
@@ -53,8 +229,11 @@ pin_attempt = Table(
     metadata,
     Column("id", String(40), primary_key=True),
     Column("case", String(40), nullable=False),
+    Column("call", String(64)),
+    Column("caller_hash", String(64)),  #: keyed; NULL: withheld
     Column("at", BigInteger, nullable=False),
     Index("ix_pin_attempt_case", "case", "at"),
+    Index("ix_pin_attempt_caller", "caller_hash", "at"),
 )
 
 recording = Table(
@@ -68,4 +247,18 @@ recording = Table(
     Column("at", BigInteger, nullable=False),
     Column("key", LargeBinary),  #: wrapped; opens the file that we keep
     Column("file", String(80)),  #: below the recordings folder, NULL until it was fetched
+)
+
+#: Whose key was destroyed, by whose order: ids only. A copy lies outside the database, so that a
+#: backup that is put back forgets them again.
+erasure = Table(
+    "erasure",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("kind", String(16), nullable=False),  #: case, reporter, call, recording
+    Column("ref", String(80), nullable=False),
+    Column("reason", String(40), nullable=False),
+    Column("by", String(40)),
+    Column("at", BigInteger, nullable=False),
+    Index("ix_erasure_ref", "kind", "ref"),
 )

@@ -75,30 +75,6 @@ def upgrade() -> None:
         batch_op.create_index("ix_call_started", ["started_at"], unique=False)
 
     op.create_table(
-        "case_record",
-        sa.Column("id", sa.String(length=40), nullable=False),
-        sa.Column("number", sa.String(length=10), nullable=False),
-        sa.Column("pin_hash", sa.String(length=64), nullable=False),
-        sa.Column("status", sa.String(length=16), nullable=False),
-        sa.Column("topic", sa.String(length=40), nullable=False),
-        sa.Column("unit", sa.String(length=40), nullable=False),
-        sa.Column("custodian", sa.String(length=40), nullable=True),
-        sa.Column("language", sa.String(length=8), nullable=False),
-        sa.Column("opened_at", sa.BigInteger(), nullable=False),
-        sa.Column("updated_at", sa.BigInteger(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("key", sa.LargeBinary(), nullable=True),
-        sa.Column("narrative", sa.LargeBinary(), nullable=True),
-        sa.Column("reporter_name", sa.LargeBinary(), nullable=True),
-        sa.Column("employer", sa.LargeBinary(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_case_record")),
-        sa.UniqueConstraint("number", name=op.f("uq_case_record_number")),
-    )
-    with op.batch_alter_table("case_record", schema=None) as batch_op:
-        batch_op.create_index("ix_case_status_updated", ["status", "updated_at"], unique=False)
-        batch_op.create_index("ix_case_updated", ["updated_at"], unique=False)
-
-    op.create_table(
         "command",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("line", sa.Text(), nullable=False),
@@ -138,6 +114,19 @@ def upgrade() -> None:
             sqlite_where=sa.text("state IN ('waiting', 'offered')"),
             postgresql_where=sa.text("state IN ('waiting', 'offered')"),
         )
+
+    op.create_table(
+        "erasure",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("ref", sa.String(length=80), nullable=False),
+        sa.Column("reason", sa.String(length=40), nullable=False),
+        sa.Column("by", sa.String(length=40), nullable=True),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_erasure")),
+    )
+    with op.batch_alter_table("erasure", schema=None) as batch_op:
+        batch_op.create_index("ix_erasure_ref", ["kind", "ref"], unique=False)
 
     op.create_table(
         "fact",
@@ -254,12 +243,30 @@ def upgrade() -> None:
         "pin_attempt",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("case", sa.String(length=40), nullable=False),
+        sa.Column("call", sa.String(length=64), nullable=True),
+        sa.Column("caller_hash", sa.String(length=64), nullable=True),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_pin_attempt")),
     )
     with op.batch_alter_table("pin_attempt", schema=None) as batch_op:
+        batch_op.create_index("ix_pin_attempt_caller", ["caller_hash", "at"], unique=False)
         batch_op.create_index("ix_pin_attempt_case", ["case", "at"], unique=False)
 
+    op.create_table(
+        "reporter",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("key", sa.LargeBinary(), nullable=True),
+        sa.Column("name", sa.LargeBinary(), nullable=True),
+        sa.Column("language", sa.String(length=8), nullable=False),
+        sa.Column("minor", sa.Boolean(), nullable=False),
+        sa.Column("may_message", sa.Boolean(), nullable=False),
+        sa.Column("may_call", sa.Boolean(), nullable=False),
+        sa.Column("safe_from", sa.Integer(), nullable=True),
+        sa.Column("safe_until", sa.Integer(), nullable=True),
+        sa.Column("zone", sa.String(length=40), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reporter")),
+    )
     op.create_table(
         "sign_in_attempt",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -318,17 +325,67 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("agent", "topic", name=op.f("pk_agent_topic")),
     )
     op.create_table(
-        "call_case",
-        sa.Column("call", sa.String(length=64), nullable=False),
-        sa.Column("case", sa.String(length=40), nullable=False),
-        sa.Column("role", sa.String(length=16), nullable=False),
-        sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("pin", sa.LargeBinary(), nullable=True),
-        sa.ForeignKeyConstraint(["case"], ["case_record.id"], name=op.f("fk_call_case_case")),
-        sa.PrimaryKeyConstraint("call", "case", name=op.f("pk_call_case")),
+        "case_record",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("number", sa.String(length=10), nullable=False),
+        sa.Column("pin_hash", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("wait_reason", sa.String(length=16), nullable=True),
+        sa.Column("topic", sa.String(length=40), nullable=False),
+        sa.Column("track", sa.String(length=16), nullable=False),
+        sa.Column("priority", sa.String(length=2), nullable=False),
+        sa.Column("compartment", sa.String(length=16), nullable=False),
+        sa.Column("anonymous", sa.Boolean(), nullable=False),
+        sa.Column("secret", sa.Boolean(), nullable=False),
+        sa.Column("unit", sa.String(length=40), nullable=False),
+        sa.Column("officer", sa.String(length=40), nullable=True),
+        sa.Column("custodian", sa.String(length=40), nullable=True),
+        sa.Column("reporter", sa.String(length=40), nullable=True),
+        sa.Column("language", sa.String(length=8), nullable=False),
+        sa.Column("province", sa.String(length=2), nullable=True),
+        sa.Column("regency", sa.String(length=4), nullable=True),
+        sa.Column("incident_on", sa.Date(), nullable=True),
+        sa.Column("workers", sa.Integer(), nullable=True),
+        sa.Column("outcome", sa.String(length=40), nullable=True),
+        sa.Column("parent", sa.String(length=40), nullable=True),
+        sa.Column("merged_into", sa.String(length=40), nullable=True),
+        sa.Column("opened_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("status_at", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("key", sa.LargeBinary(), nullable=True),
+        sa.Column("narrative", sa.LargeBinary(), nullable=True),
+        sa.Column("reporter_name", sa.LargeBinary(), nullable=True),
+        sa.Column("employer", sa.LargeBinary(), nullable=True),
+        sa.Column("employer_hash", sa.String(length=64), nullable=True),
+        sa.Column("summary", sa.Text(), nullable=True),
+        sa.Column("public_note", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["merged_into"], ["case_record.id"], name=op.f("fk_case_record_merged_into")
+        ),
+        sa.ForeignKeyConstraint(["parent"], ["case_record.id"], name=op.f("fk_case_record_parent")),
+        sa.ForeignKeyConstraint(
+            ["reporter"], ["reporter.id"], name=op.f("fk_case_record_reporter")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_case_record")),
+        sa.UniqueConstraint("number", name=op.f("uq_case_record_number")),
     )
-    with op.batch_alter_table("call_case", schema=None) as batch_op:
-        batch_op.create_index("ix_call_case_case", ["case", "at"], unique=False)
+    with op.batch_alter_table("case_record", schema=None) as batch_op:
+        batch_op.create_index("ix_case_custodian", ["custodian", "updated_at"], unique=False)
+        batch_op.create_index(
+            "ix_case_due",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
+        batch_op.create_index("ix_case_employer", ["employer_hash", "opened_at"], unique=False)
+        batch_op.create_index("ix_case_parent", ["parent"], unique=False)
+        batch_op.create_index("ix_case_reporter", ["reporter"], unique=False)
+        batch_op.create_index("ix_case_status_updated", ["status", "updated_at"], unique=False)
+        batch_op.create_index("ix_case_unit_due", ["unit", "due_at"], unique=False)
+        batch_op.create_index("ix_case_updated", ["updated_at"], unique=False)
 
     op.create_table(
         "leg",
@@ -394,6 +451,149 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "reporter_phone",
+        sa.Column("reporter", sa.String(length=40), nullable=False),
+        sa.Column("number_hash", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["reporter"], ["reporter.id"], name=op.f("fk_reporter_phone_reporter")
+        ),
+        sa.PrimaryKeyConstraint("reporter", "number_hash", name=op.f("pk_reporter_phone")),
+    )
+    with op.batch_alter_table("reporter_phone", schema=None) as batch_op:
+        batch_op.create_index("ix_reporter_phone_number_hash", ["number_hash"], unique=False)
+
+    op.create_table(
+        "sign_in",
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("account", sa.String(length=32), nullable=False),
+        sa.Column("csrf", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["account"], ["account.id"], name=op.f("fk_sign_in_account")),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_sign_in")),
+    )
+    with op.batch_alter_table("sign_in", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_sign_in_account"), ["account"], unique=False)
+
+    op.create_table(
+        "assignment",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("case", sa.String(length=40), nullable=False),
+        sa.Column("unit", sa.String(length=40), nullable=False),
+        sa.Column("hop", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.String(length=40), nullable=True),
+        sa.Column("by", sa.String(length=40), nullable=True),
+        sa.Column("officer", sa.String(length=40), nullable=True),
+        sa.Column("instruction", sa.LargeBinary(), nullable=True),
+        sa.Column("sent_at", sa.BigInteger(), nullable=False),
+        sa.Column("told_at", sa.BigInteger(), nullable=True),
+        sa.Column("answered_at", sa.BigInteger(), nullable=True),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["case"], ["case_record.id"], name=op.f("fk_assignment_case")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_assignment")),
+    )
+    with op.batch_alter_table("assignment", schema=None) as batch_op:
+        batch_op.create_index("ix_assignment_case", ["case", "sent_at"], unique=False)
+        batch_op.create_index(
+            "ix_assignment_unit_state", ["unit", "state", "sent_at"], unique=False
+        )
+        batch_op.create_index(
+            "uq_assignment_open",
+            ["case"],
+            unique=True,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
+
+    op.create_table(
+        "call_case",
+        sa.Column("call", sa.String(length=64), nullable=False),
+        sa.Column("case", sa.String(length=40), nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("pin", sa.LargeBinary(), nullable=True),
+        sa.Column("resumes", sa.String(length=64), nullable=True),
+        sa.ForeignKeyConstraint(["case"], ["case_record.id"], name=op.f("fk_call_case_case")),
+        sa.PrimaryKeyConstraint("call", "case", name=op.f("pk_call_case")),
+    )
+    with op.batch_alter_table("call_case", schema=None) as batch_op:
+        batch_op.create_index("ix_call_case_case", ["case", "at"], unique=False)
+
+    op.create_table(
+        "case_note",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("case", sa.String(length=40), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("by", sa.String(length=40), nullable=True),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("text", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["case"], ["case_record.id"], name=op.f("fk_case_note_case")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_case_note")),
+    )
+    with op.batch_alter_table("case_note", schema=None) as batch_op:
+        batch_op.create_index("ix_case_note_case", ["case", "at"], unique=False)
+
+    op.create_table(
+        "case_topic",
+        sa.Column("case", sa.String(length=40), nullable=False),
+        sa.Column("topic", sa.String(length=40), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["case"], ["case_record.id"], name=op.f("fk_case_topic_case")),
+        sa.PrimaryKeyConstraint("case", "topic", name=op.f("pk_case_topic")),
+    )
+    with op.batch_alter_table("case_topic", schema=None) as batch_op:
+        batch_op.create_index("ix_case_topic_topic", ["topic", "at"], unique=False)
+
+    op.create_table(
+        "case_version",
+        sa.Column("case", sa.String(length=40), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("by", sa.String(length=40), nullable=True),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.ForeignKeyConstraint(["case"], ["case_record.id"], name=op.f("fk_case_version_case")),
+        sa.PrimaryKeyConstraint("case", "version", name=op.f("pk_case_version")),
+    )
+    op.create_table(
+        "case_word",
+        sa.Column("word", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("case", sa.String(length=40), nullable=False),
+        sa.ForeignKeyConstraint(["case"], ["case_record.id"], name=op.f("fk_case_word_case")),
+        sa.PrimaryKeyConstraint("word", "case", name=op.f("pk_case_word")),
+    )
+    with op.batch_alter_table("case_word", schema=None) as batch_op:
+        batch_op.create_index("ix_case_word_case", ["case"], unique=False)
+
+    op.create_table(
+        "escalation",
+        sa.Column("case", sa.String(length=40), nullable=False),
+        sa.Column("clock", sa.String(length=24), nullable=False),
+        sa.Column("started", sa.BigInteger(), nullable=False),
+        sa.Column("level", sa.Integer(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("to_role", sa.String(length=24), nullable=False),
+        sa.Column("acked_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["case"], ["case_record.id"], name=op.f("fk_escalation_case")),
+        sa.PrimaryKeyConstraint("case", "clock", "started", "level", name=op.f("pk_escalation")),
+    )
+    op.create_table(
+        "external_ref",
+        sa.Column("case", sa.String(length=40), nullable=False),
+        sa.Column("system", sa.String(length=24), nullable=False),
+        sa.Column("ref", sa.String(length=80), nullable=True),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("result_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["case"], ["case_record.id"], name=op.f("fk_external_ref_case")),
+        sa.PrimaryKeyConstraint("case", "system", name=op.f("pk_external_ref")),
+    )
+    with op.batch_alter_table("external_ref", schema=None) as batch_op:
+        batch_op.create_index("ix_external_ref_ref", ["system", "ref"], unique=False)
+
+    op.create_table(
         "recording",
         sa.Column("name", sa.String(length=80), nullable=False),
         sa.Column("line", sa.String(length=16), nullable=False),
@@ -411,17 +611,17 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_recording_case"), ["case"], unique=False)
 
     op.create_table(
-        "sign_in",
-        sa.Column("token_hash", sa.String(length=64), nullable=False),
-        sa.Column("account", sa.String(length=32), nullable=False),
-        sa.Column("csrf", sa.String(length=64), nullable=False),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("seen_at", sa.BigInteger(), nullable=False),
-        sa.Column("expires_at", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["account"], ["account.id"], name=op.f("fk_sign_in_account")),
-        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_sign_in")),
+        "reminder",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("case", sa.String(length=40), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("by", sa.String(length=40), nullable=True),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("answered_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["case"], ["case_record.id"], name=op.f("fk_reminder_case")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reminder")),
     )
-    with op.batch_alter_table("sign_in", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_sign_in_account"), ["account"], unique=False)
+    with op.batch_alter_table("reminder", schema=None) as batch_op:
+        batch_op.create_index("ix_reminder_case", ["case", "at"], unique=False)
 
     # ### end Alembic commands ###
