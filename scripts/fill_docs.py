@@ -25,12 +25,12 @@ from prometheus_client import REGISTRY
 from prometheus_client.core import Metric
 
 from callcenter import __main__ as command_line
-from callcenter import settings
+from callcenter import resources, settings
 from callcenter.calls import life, moves
 from callcenter.calls.facts import CallFact
 from callcenter.calls.model import CallState, LegState
 from callcenter.calls.moves import Doing, Life
-from callcenter.cases import statuses
+from callcenter.cases import deadlines, statuses
 from callcenter.cases.facts import CaseFact
 from callcenter.line import Capabilities
 from callcenter.messages.facts import MessageFact
@@ -136,6 +136,69 @@ def call_table() -> str:
 
     rows = [[trigger, *(cell(state, trigger) for state in CallState)] for trigger in triggers]
     return table(["what happened", *CallState], *rows)
+
+
+# --- the life of a case ---------------------------------------------------------------------------
+
+#: Stands in the picture and the table for all statuses that are not final.
+ANY_OPEN: Final = "any_open"
+
+
+def case_moves() -> list[tuple[str, str, statuses.Move]]:
+    """The table of a case; what can be done to every open one stands there once, at the end."""
+    moves = {
+        (ANY_OPEN if event is statuses.CaseEvent.WITHDRAW else of.value, event.value): move
+        for (of, event), move in statuses.CASE_TABLE.items()
+    }
+    return [(of, event, move) for (of, event), move in moves.items()]
+
+
+def case_life() -> str:
+    arrows = [(of, event, move.to.value) for of, event, move in case_moves()]
+    return picture(
+        statuses.CaseStatus.DRAFT, [status.value for status in statuses.CaseStatus], arrows
+    )
+
+
+def case_table() -> str:
+    """Where, what, to where; who may, bound by which limit; and with what."""
+
+    def who(move: statuses.Move) -> str:
+        return ", ".join(
+            actor if limit is None else f"{actor} (`{limit}`)" for actor, limit in move.by.items()
+        )
+
+    def carried(move: statuses.Move) -> str:
+        return ", ".join(field.replace("_", " ") for field in move.needs)
+
+    rows = [
+        [*(word.replace("_", " ") for word in (of, event, move.to)), who(move), carried(move)]
+        for of, event, move in case_moves()
+    ]
+    return table(["from", "what happens", "to", "who", "with"], *rows)
+
+
+def case_words() -> str:
+    rows = [
+        [status.replace("_", " "), *wording.text.values(), wording.lapor, statuses.open311(status)]
+        for status, wording in statuses.WORDING.items()
+    ]
+    return table(["status", "Indonesia", "English", "LAPOR!", "Open311"], *rows)
+
+
+def case_limits() -> str:
+    """The limits of a case as the shipped file has them, and what begins and ends each."""
+    shipped = deadlines.load((resources.flows() / deadlines.FILE).read_text(encoding="utf-8"))
+    source = inspect.getsource(deadlines.Code)
+    rows = []
+    for code, limit in shipped.items():
+        meaning = re.search(rf'= "{code}"  #: (.*)', source)
+        assert meaning, code
+        amount = f"{limit.value} {limit.measure.replace('_', ' ')}"
+        doubt = "" if limit.verified else " **(not verified)**"
+        still = "yes" if limit.pauses else ""
+        rows.append([f"`{code}`", meaning[1], amount, still, limit.source + doubt])
+    return table(["limit", "", "value", "stands still", "source"], *rows)
 
 
 # --- lines ----------------------------------------------------------------------------------------
@@ -345,9 +408,10 @@ BLOCKS: Final[dict[str, Callable[[], str]]] = {
     "life-of-an-offer": lambda: drawn(
         entries.OfferState.PENDING, entries.OfferState, entries.OFFER_TABLE
     ),
-    "life-of-a-case": lambda: drawn(
-        statuses.CaseStatus.DRAFT, statuses.CaseStatus, statuses.CASE_TABLE
-    ),
+    "life-of-a-case": case_life,
+    "table-of-a-case": case_table,
+    "words-of-a-case": case_words,
+    "limits-of-a-case": case_limits,
     "life-of-a-message": message_life,
     "facts": facts,
     "lines": lines,

@@ -13,7 +13,7 @@ from callcenter.calls import tables as call_tables
 from callcenter.cases import numbers, tables
 from callcenter.cases import service as cases
 from callcenter.cases.service import BadForm, CaseForm, CaseView, StaleCase
-from callcenter.cases.statuses import CASE_TABLE, CallRole, CaseStatus, after
+from callcenter.cases.statuses import CallRole
 from callcenter.clock import Given
 from callcenter.db import Connection, Database
 from callcenter.db.keys import Keys
@@ -409,17 +409,3 @@ def test_pages(store: Store) -> None:
     assert (total, len(first), len(second), third) == (cases.PAGE_ROWS + 3, cases.PAGE_ROWS, 3, [])
     shown = [one.updated_at for one in [*first, *second]]
     assert shown == sorted(shown, reverse=True)
-
-
-# --- the life of a case ---------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("status", list(CaseStatus))
-@pytest.mark.parametrize("event", sorted({event for _, event in CASE_TABLE}))
-def test_every_pair_of_status_and_event(status: CaseStatus, event: str) -> None:
-    assert after(status, event) is CASE_TABLE.get((status, event))
-
-
-def test_what_is_closed_or_abandoned_moves_no_more() -> None:
-    for status in (CaseStatus.CLOSED, CaseStatus.ABANDONED):
-        assert not [event for of, event in CASE_TABLE if of is status]
