@@ -16,10 +16,10 @@ import typer
 from callcenter import settings as settings_module
 from callcenter.ivr.errors import FlowErrors
 from callcenter.people.permissions import Role
+from callcenter.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from callcenter.store import Store
-from callcenter.settings import Settings, SettingsError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -44,6 +44,7 @@ def main() -> None:
     # Imported here: `callcenter --help` need not load the whole application for its errors.
     from callcenter.db import DatabaseAway
     from callcenter.db.keys import SecretError
+    from callcenter.people.accounts import BadAccount
 
     try:
         app()
@@ -51,6 +52,8 @@ def main() -> None:
         _fail(*error.problems)
     except FlowErrors as error:
         _fail(*map(str, error.errors))
+    except BadAccount as error:
+        _fail(*(f"{field}: {why}" for field, why in error.fields.items()))
     except DatabaseAway as error:
         _fail(f"the database is away: {error}")
     except (SecretError, ValueError, OSError) as error:
@@ -198,6 +201,10 @@ def flow_play(
 
 # --- accounts -------------------------------------------------------------------------------------
 
+PasswordStdin = Annotated[
+    bool, typer.Option(help="Read the password from standard input instead of making one")
+]
+
 
 @user.command("add")
 def user_add(
@@ -213,33 +220,99 @@ def user_add(
         typer.Option(help="What the agent answers with: browser, sip, phone or simulated"),
     ] = None,
     address: Annotated[str, typer.Option(help="sip:… or a telephone number in E.164")] = "",
-    password_stdin: Annotated[
-        bool, typer.Option(help="Read the password from standard input instead of making one")
-    ] = False,
+    password_stdin: PasswordStdin = False,
 ) -> None:
     """Make an account. Its password is made and shown once, unless it is given."""
     from callcenter.line import Device, DeviceKind
-    from callcenter.people import passwords
-    from callcenter.people.accounts import BadAccount, NewAccount
+    from callcenter.people.accounts import NewAccount
     from callcenter.store import add_account
 
     settings = _settings()
-    password = sys.stdin.readline().rstrip("\n") if password_stdin else passwords.readable()
-    try:
-        kind = DeviceKind(device) if device else None
-        new = NewAccount(
-            username=username,
-            name=name or username,
-            role=role,
-            password=password,
-            language=language,
-            device=Device(kind, address) if kind else None,
-        )
-        with _store(settings) as store:
-            add_account(store, settings, new, topic)
-    except BadAccount as error:
-        _fail(*(f"{field}: {why}" for field, why in error.fields.items()))
-    print(f"{username} was added." + ("" if password_stdin else f" Password: {password}"))
+    password = _password(password_stdin)
+    kind = DeviceKind(device) if device else None
+    new = NewAccount(
+        username=username,
+        name=name or username,
+        role=role,
+        password=password,
+        language=language,
+        device=Device(kind, address) if kind else None,
+    )
+    with _store(settings) as store:
+        add_account(store, settings, new, topic)
+    _say(f"{username} was added.", password, shown=not password_stdin)
+
+
+@user.command("list")
+def user_list() -> None:
+    """List the accounts: username, role, open or closed, name, topics."""
+    from callcenter import staff
+
+    with _store(_settings()) as store:
+        found = staff.listed(store)
+    for one, topics in found:
+        state = "open" if one.active else "closed"
+        words = f"{one.username:20}  {one.role:10}  {state:6}  {one.name:24}  {', '.join(topics)}"
+        print(words.rstrip())
+
+
+@user.command("password")
+def user_password(username: str, password_stdin: PasswordStdin = False) -> None:
+    """Give a new password; whoever is signed in with the old one is signed out."""
+    from callcenter import staff
+
+    password = _password(password_stdin)
+    with _store(_settings()) as store:
+        staff.set_password(store, username, password)
+    _say(f"{username} has a new password.", password, shown=not password_stdin)
+
+
+@user.command("topics")
+def user_topics(
+    username: str,
+    topic: Annotated[list[str], typer.Option(help="A topic that the agent knows; any number")],
+) -> None:
+    """Set which topics an agent knows: these, and no others."""
+    from callcenter import staff
+    from callcenter.store import read_topics
+    from callcenter.topics import uppers
+
+    settings = _settings()
+    known = uppers(read_topics(settings))
+    with _store(settings) as store:
+        staff.set_topics(store, username, topic, known)
+    print(f"{username} knows {', '.join(sorted(set(topic)))}.")
+
+
+@user.command("close")
+def user_close(username: str) -> None:
+    """Let nobody sign in with an account any more; it is kept, because Facts name it."""
+    from callcenter import staff
+
+    with _store(_settings()) as store:
+        staff.close(store, username)
+    print(f"{username} is closed.")
+
+
+@user.command("reopen")
+def user_reopen(username: str) -> None:
+    """Let a closed account be used again, with the password that it had."""
+    from callcenter import staff
+
+    with _store(_settings()) as store:
+        staff.reopen(store, username)
+    print(f"{username} is open.")
+
+
+def _password(from_stdin: bool) -> str:
+    """The password on standard input, or a new one."""
+    from callcenter.people import passwords
+
+    return sys.stdin.readline().rstrip("\n") if from_stdin else passwords.readable()
+
+
+def _say(what: str, password: str, *, shown: bool) -> None:
+    print(what + (f" Password: {password}" if shown else ""))
 
 
 @contextlib.contextmanager

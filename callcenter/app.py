@@ -23,7 +23,7 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from callcenter import resources
+from callcenter import resources, staff
 from callcenter.calls.desk import Desk
 from callcenter.calls.errors import NotNow
 from callcenter.calls.service import Calls, Send
@@ -375,7 +375,7 @@ async def _keep(name: str, begin: Callable[[], Awaitable[None]]) -> None:
 async def housekeeping(app: App) -> None:
     """End sign-ins that are over; agents who have none left are not here any more."""
     while True:
-        ended = await app.store.people.end_expired()
+        ended = await app.store.people.end_expired() + await app.db.write(staff.end_of_closed)
         app.hub.end(one.sign_in for one in ended)
         for agent in await app.db.read(_agents_without_sign_in):
             with contextlib.suppress(NotNow):  # in a call: next time

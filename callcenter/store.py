@@ -17,7 +17,7 @@ from callcenter.clock import Clock, SystemClock
 from callcenter.db import Database, migrate
 from callcenter.db.keys import Keys, unlock
 from callcenter.people import accounts, passwords
-from callcenter.people.accounts import Account, BadAccount, NewAccount
+from callcenter.people.accounts import Account, NewAccount
 from callcenter.people.permissions import Role
 from callcenter.people.service import People
 from callcenter.queue import service as queue
@@ -103,9 +103,7 @@ def add_account(
     if new.role is not Role.AGENT:
         return store.people.add(new)
     known = uppers(read_topics(settings))
-    unknown = sorted(set(topics or ()) - known.keys())
-    if unknown:
-        raise BadAccount(topic=f"{', '.join(unknown)}: no such topic")
+    accounts.check_topics(topics or (), known)
     made = store.people.add(new)
     store.db.write_sync(lambda conn: queue.set_topics(conn, made.id, topics or known))
     return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
 from typing import Final
 
 import msgspec
@@ -67,10 +68,10 @@ def check(new: NewAccount) -> None:
         wrong["name"] = "no control characters"
     if new.language not in LANGUAGES:
         wrong["language"] = "one of " + ", ".join(LANGUAGES)
-    if not passwords.FEWEST_CHARACTERS <= len(new.password) <= passwords.MOST_CHARACTERS:
-        wrong["password"] = (
-            f"{passwords.FEWEST_CHARACTERS} to {passwords.MOST_CHARACTERS} characters"
-        )
+    try:
+        check_password(new.password)
+    except BadAccount as bad:
+        wrong |= bad.fields
     if new.device is not None:
         if new.role is not Role.AGENT:
             wrong["device"] = "only an agent has one"
@@ -78,6 +79,27 @@ def check(new: NewAccount) -> None:
             wrong["device"] = "a SIP device or a phone needs an address"
     if wrong:
         raise BadAccount(**wrong)
+
+
+def check_password(password: str) -> None:
+    """Refuse a password that is too short or too long.
+
+    Raises:
+        BadAccount: it is.
+    """
+    fewest, most = passwords.FEWEST_CHARACTERS, passwords.MOST_CHARACTERS
+    if not fewest <= len(password) <= most:
+        raise BadAccount(password=f"{fewest} to {most} characters")
+
+
+def check_topics(topics: Collection[str], known: Collection[str]) -> None:
+    """Refuse topics that there are not.
+
+    Raises:
+        BadAccount: it names them.
+    """
+    if unknown := sorted(set(topics) - set(known)):
+        raise BadAccount(topic=f"{', '.join(unknown)}: no such topic")
 
 
 def add(conn: Connection, given: Given, new: NewAccount, password_hash: str) -> Account:
@@ -158,3 +180,14 @@ def set_language(conn: Connection, account_id: str, language: str) -> None:
     if language not in LANGUAGES:
         raise BadAccount(language="one of " + ", ".join(LANGUAGES))
     conn.execute(update(account).where(account.c.id == account_id).values(language=language))
+
+
+def set_password(conn: Connection, account_id: str, password_hash: str) -> None:
+    """Store the hash of a new password."""
+    change = update(account).where(account.c.id == account_id)
+    conn.execute(change.values(password_hash=password_hash))
+
+
+def set_active(conn: Connection, account_id: str, active: bool) -> None:
+    """Whether this account may be signed in with."""
+    conn.execute(update(account).where(account.c.id == account_id).values(active=active))

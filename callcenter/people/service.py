@@ -68,9 +68,12 @@ class People:
         if not right or found is None or not found[0].active:
             raise SignInRefused
 
-        who = found[0]
+        who, matched = found
 
         def begin(conn: Connection) -> tuple[Present, list[Ended]]:
+            still = accounts.by_username(conn, username)
+            if still is None or not still[0].active or still[1] != matched:
+                raise SignInRefused  # closed, or another password, while we looked at this one
             throttle.forgive(conn, attempt)
             ended = sign_ins.end_of_account(conn, who.id) if who.role is Role.AGENT else []
             present = sign_ins.begin(conn, who, drawn, given.now)

@@ -79,7 +79,8 @@ def begin(conn: Connection, who: Account, drawn: Secrets, now: int) -> Present:
 
 
 def find(conn: Connection, name: str, now: int) -> Present | None:
-    """The sign-in ``name`` if it is neither expired nor idle and its account is active."""
+    """The sign-in ``name`` if it is neither expired nor idle. Closing an account ends its sign-ins;
+    who is in a call then keeps this one until that is over."""
     query = (
         select(account, sign_in.c.csrf, sign_in.c.seen_at, sign_in.c.expires_at)
         .join(sign_in, sign_in.c.account == account.c.id)
@@ -87,7 +88,6 @@ def find(conn: Connection, name: str, now: int) -> Present | None:
             sign_in.c.token_hash == name,
             sign_in.c.expires_at > now,
             sign_in.c.seen_at > now - IDLE_MS,
-            account.c.active,
         )
     )
     row = conn.execute(query).mappings().one_or_none()
@@ -114,12 +114,19 @@ def end_of_account(conn: Connection, account_id: str) -> list[Ended]:
 
 def end_expired(conn: Connection, now: int) -> list[Ended]:
     """End the sign-ins that are over, and say which they were."""
-    return _end_where(
-        conn,
-        (sign_in.c.expires_at <= now)
-        | (sign_in.c.seen_at <= now - IDLE_MS)
-        | account.c.active.is_(False),
+    return _end_where(conn, (sign_in.c.expires_at <= now) | (sign_in.c.seen_at <= now - IDLE_MS))
+
+
+def of_closed(conn: Connection) -> list[str]:
+    """The closed accounts that are still signed in somewhere."""
+    query = (
+        select(sign_in.c.account)
+        .join(account, account.c.id == sign_in.c.account)
+        .where(account.c.active.is_(False))
+        .distinct()
+        .order_by(sign_in.c.account)
     )
+    return list(conn.execute(query).scalars())
 
 
 def has_any(conn: Connection, account_id: str) -> bool:

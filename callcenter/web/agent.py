@@ -8,7 +8,7 @@ import msgspec
 from fastapi import APIRouter, Path
 
 from callcenter.calls.console import ConsoleView, view
-from callcenter.calls.errors import MessageRefused
+from callcenter.calls.errors import MessageRefused, NotNow
 from callcenter.calls.telling import TellingView
 from callcenter.db import Connection
 from callcenter.db.facts import last_sealed
@@ -43,6 +43,8 @@ async def read(me: Agent, deps: DepsOf, phones: PhonesOf) -> Console:
 @router.put("/state")
 async def set_state(body: StateBody, me: Agent, deps: DepsOf) -> Done:
     """Be ready or paused; while busy it is booked for afterwards."""
+    if not me.account.active and body.state == "ready":
+        raise NotNow("this account is closed")  # only the call under way is still theirs
     await deps.desk.set_agent_state(me.account.id, body.state, body.reason)
     return Done()
 

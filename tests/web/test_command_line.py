@@ -206,6 +206,57 @@ def test_accounts_are_added(environment: dict[str, str]) -> None:
         assert "Traceback" not in refused.stderr
 
 
+def test_accounts_are_changed_while_the_server_runs(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    def change(*args: str, given: str | None = None) -> str:
+        done = run(environment, "user", *args, given=given)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def sign_in(browser: httpx2.Client, password: str) -> int:
+        body = {"username": "petugas", "password": password}
+        return browser.post("/api/sign-in", json=body).status_code
+
+    with serving(environment, tmp_path / "log") as (_, printed):
+        url = re.findall(r"serving at (\S+)", printed)[0]
+        with httpx2.Client(base_url=url, headers={"Origin": url}) as browser:
+            first = re.findall(r"^  petugas +(\S+) ", printed, re.M)[0]
+            assert sign_in(browser, first) == 200
+            assert "new password.\n" in change(
+                "password", "petugas", "--password-stdin", given="kata-sandi-baru\n"
+            )
+            assert browser.get("/api/me").status_code == 401
+            assert (sign_in(browser, first), sign_in(browser, "kata-sandi-baru")) == (401, 200)
+            change("close", "petugas")
+            assert browser.get("/api/me").status_code == 401
+            assert sign_in(browser, "kata-sandi-baru") == 401
+            assert re.search(r"^petugas +officer +closed ", change("list"), re.M)
+            change("reopen", "petugas")
+            assert sign_in(browser, "kata-sandi-baru") == 200
+            made = re.findall(r"Password: (\S+)", change("password", "petugas"))[0]
+            assert sign_in(browser, made) == 200
+    change("topics", "agen", "--topic", "phk")
+    assert re.search(r"^agen +agent +open +Agen +phk$", change("list"), re.M)
+
+
+def test_a_change_that_is_refused_names_the_field(environment: dict[str, str]) -> None:
+    for username, role in (("budi", "agent"), ("tini", "admin")):
+        made = run(environment, "user", "add", username, "--role", role)
+        assert made.returncode == 0, made.stderr
+    before = run(environment, "user", "list").stdout
+    for args, told in (
+        (("password", "ani"), "username: ani: no such account"),
+        (("password", "budi", "--password-stdin"), "password: 10 to 256 characters"),
+        (("topics", "budi", "--topic", "none"), "topic: none: no such topic"),
+        (("topics", "tini", "--topic", "upah"), "username: tini is no agent"),
+        (("close", "tini"), "username: tini is the last open admin"),
+    ):
+        refused = run(environment, "user", *args, given="short\n")
+        assert (refused.returncode, refused.stderr) == (1, f"callcenter: {told}\n")
+    assert run(environment, "user", "list").stdout == before
+
+
 def test_a_demo_day_is_in_the_database_and_nobody_changed_it(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import statistics
 import time
 
 import httpx2
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
+from callcenter import staff
 from callcenter.people import passwords, sign_ins, throttle
 from callcenter.people.tables import account, sign_in, sign_in_attempt
 from tests.web.conftest import PASSWORD, House
@@ -73,8 +75,7 @@ async def test_wrong_is_wrong_and_never_says_what(house: House, body: dict[str, 
 
 async def test_a_closed_account_looks_like_a_wrong_password(house: House) -> None:
     browser = await house.signed_in("petugas")
-    close = update(account).where(account.c.username == "petugas").values(active=False)
-    house.app.db.write_sync(lambda conn: conn.execute(close))
+    await asyncio.to_thread(staff.close, house.app.store, "petugas")
     assert (await browser.get("/api/me")).status_code == 401
     again = await house.browser().post(
         "/api/sign-in", {"username": "petugas", "password": PASSWORD}
