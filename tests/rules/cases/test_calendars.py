@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callcenter.cases import calendars
+from callcenter.cases import calendars, units
 from callcenter.cases.calendars import Days, WorkCalendar, undecreed
 from callcenter.cases.files import FileError
 from tests.rules.cases.given import DAYS, FOLDER, ZONES, at, calendar, day
@@ -218,6 +218,14 @@ def test_due_leaves_whole_days(one: WorkCalendar, start: int, count: int) -> Non
 def test_the_shipped_calendars_can_be_read() -> None:
     assert DAYS.keys() >= {"nasional"}
     assert undecreed(WIB, day("2026-11-24"), 90) == []
+
+
+def test_every_unit_has_its_calendar() -> None:
+    found = units.load((FOLDER / units.FILE).read_text(encoding="utf-8")).units.values()
+    assert found
+    for unit in found:
+        own = calendars.calendar(DAYS[unit.calendar], unit.zone, unit.hours)
+        assert own.advance(own.open(day("2026-06-08")), 1) == own.open(day("2026-06-08")) + 1
 
 
 def test_a_province_has_the_nations_days_and_its_own() -> None:
