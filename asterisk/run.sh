@@ -8,9 +8,13 @@
 #   CALLCENTER_ASTERISK   /opt/callcenter-asterisk   the chroot that install.sh made
 #   ASTERISK_SIP_PORT     5060          SIP over UDP
 #   ASTERISK_HTTP_PORT    8088          ARI, and SIP over WebSocket at /ws
+#   ASTERISK_AMI_PORT     5038          the manager, for the application's watch
+#   ASTERISK_AMI_BIND     127.0.0.1     where it listens, and ...
+#   ASTERISK_AMI_PERMIT   127.0.0.1     ... addresses and nets that may sign in there
 #   ASTERISK_RTP_START, ASTERISK_RTP_END  10000, 19999
-#   ASTERISK_BIND         127.0.0.1     where both listen
+#   ASTERISK_BIND         127.0.0.1     where SIP and HTTP listen
 #   ASTERISK_TRUNK_PEER   127.0.0.1:5070   host:port that calls to telephones are sent to
+#   ASTERISK_TRUNK_QUALIFY_S 30         seconds between two looks whether it answers; 0: none
 #   ASTERISK_TRUNK_MATCH  127.0.0.1     address (or net) whose calls are citizens' calls
 #   ASTERISK_TRUNK_NUMBER 1500630       our number as agents' phones see it
 #   ASTERISK_ARI_APP      callcenter    name of the application in ARI
@@ -19,8 +23,8 @@
 #   ASTERISK_RTP_TIMEOUT_S 60           seconds without RTP after which a phone is gone
 #   ASTERISK_NET_SOUNDS   /usr/share/callcenter  what sounds.sh made: prompts and hold music
 #   ASTERISK_EXTRA        RUN_FOLDER/extra   pjsip.conf, extensions.conf, modules.conf to add
-# Below RUN_FOLDER: etc, log, spool/recording, sounds (the application's), ari-password and env,
-# a file of settings for the application.
+# Below RUN_FOLDER: etc, log, spool/recording, sounds (the application's), ari-password, ami-password
+# and env, a file of settings for the application.
 set -eu
 
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -44,13 +48,15 @@ esac
 
 mkdir -p "$RUN/etc" "$RUN/lib/keys" "$RUN/run" "$RUN/log" "$RUN/sounds" \
     "$RUN/spool/recording" "$RUN/spool/tmp" "$RUN/spool/monitor" "$RUN/spool/outgoing"
-if [ ! -s "$RUN/ari-password" ]; then
-    (umask 077 && od -An -N24 -tx1 /dev/urandom | tr -d ' \n' >"$RUN/ari-password")
-fi
+for name in ari-password ami-password; do
+    [ -s "$RUN/$name" ] || (umask 077 && od -An -N24 -tx1 /dev/urandom | tr -d ' \n' >"$RUN/$name")
+done
 
 APP=${ASTERISK_ARI_APP:-callcenter}
 HTTP_PORT=${ASTERISK_HTTP_PORT:-8088}
 BIND=${ASTERISK_BIND:-127.0.0.1}
+AMI_BIND=${ASTERISK_AMI_BIND:-127.0.0.1}
+AMI_PORT=${ASTERISK_AMI_PORT:-5038}
 (
     umask 077
     for file in "$HERE"/etc/*.conf; do
@@ -59,9 +65,13 @@ BIND=${ASTERISK_BIND:-127.0.0.1}
             -e "s|@SOUNDS@|${ASTERISK_NET_SOUNDS:-/usr/share/callcenter}|g" \
             -e "s|@SIP_BIND@|$BIND|g" -e "s|@SIP_PORT@|${ASTERISK_SIP_PORT:-5060}|g" \
             -e "s|@HTTP_BIND@|$BIND|g" -e "s|@HTTP_PORT@|$HTTP_PORT|g" \
+            -e "s|@AMI_BIND@|$AMI_BIND|g" -e "s|@AMI_PORT@|$AMI_PORT|g" \
+            -e "s|@AMI_PERMIT@|${ASTERISK_AMI_PERMIT:-127.0.0.1}|g" \
+            -e "s|@AMI_PASSWORD@|$(cat "$RUN/ami-password")|g" \
             -e "s|@RTP_START@|${ASTERISK_RTP_START:-10000}|g" \
             -e "s|@RTP_END@|${ASTERISK_RTP_END:-19999}|g" \
             -e "s|@TRUNK_PEER@|${ASTERISK_TRUNK_PEER:-127.0.0.1:5070}|g" \
+            -e "s|@TRUNK_QUALIFY_S@|${ASTERISK_TRUNK_QUALIFY_S:-30}|g" \
             -e "s|@TRUNK_MATCH@|${ASTERISK_TRUNK_MATCH:-127.0.0.1}|g" \
             -e "s|@TRUNK_NUMBER@|${ASTERISK_TRUNK_NUMBER:-1500630}|g" \
             -e "s|@RTP_TIMEOUT_S@|${ASTERISK_RTP_TIMEOUT_S:-60}|g" \
@@ -79,6 +89,8 @@ ASTERISK_ARI_URL=http://$BIND:$HTTP_PORT
 ASTERISK_ARI_USER=callcenter
 ASTERISK_ARI_PASSWORD=$(cat "$RUN/ari-password")
 ASTERISK_ARI_APP=$APP
+ASTERISK_AMI_URL=tcp://$AMI_BIND:$AMI_PORT
+ASTERISK_AMI_PASSWORD=$(cat "$RUN/ami-password")
 ASTERISK_WS_URL=ws://$BIND:$HTTP_PORT/ws
 ASTERISK_SOUNDS=$RUN/sounds
 ASTERISK_TRUNK=PJSIP/trunk

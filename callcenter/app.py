@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
+import msgspec
 import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import text
@@ -51,8 +52,9 @@ from callcenter.store import (
     open_store,
     read_topics,
 )
-from callcenter.telephony.asterisk.build import asterisk_line
+from callcenter.telephony.asterisk.build import asterisk_line, asterisk_watch
 from callcenter.telephony.asterisk.line import AsteriskLine
+from callcenter.telephony.asterisk.watch import Watch
 from callcenter.telephony.messenger import Messenger
 from callcenter.telephony.performer import Performer
 from callcenter.telephony.recordings import Recordings
@@ -111,6 +113,7 @@ class App:
     simulator: SimulatorLine | None
     asterisk: AsteriskLine | None
     twilio: TwilioLine | None
+    watch: Watch | None
     post: Post
     web: FastAPI
     #: What runs beside the requests: name → how it is begun (again, should it fail).
@@ -178,7 +181,7 @@ def assemble(
     sealer = Sealer(db, keys)
     voice = _voice(settings, folder)
     sounds = SimulatedSounds(voice)
-    simulator = asterisk = twilio = None
+    simulator = asterisk = twilio = watch = None
     if settings.simulator:
         simulator = SimulatorLine(
             clock,
@@ -188,6 +191,7 @@ def assemble(
         )
     if settings.asterisk_ari_url is not None:
         asterisk = asterisk_line(settings, voice)
+        watch = asterisk_watch(settings, asterisk)
     if settings.twilio_account_sid is not None:
         twilio = twilio_line(settings, db, clock, folder / "audio")
     lines: dict[str, Line] = {line.name: line for line in (simulator, asterisk, twilio) if line}
@@ -209,6 +213,7 @@ def assemble(
         simulator=simulator,
         asterisk=asterisk,
         twilio=twilio,
+        watch=watch,
         post=_post(settings, store, sealer, calls, folder),
         web=FastAPI(),
         background={"sealer": sealer.run, "timers": calls.run_timers},
@@ -216,6 +221,8 @@ def assemble(
     )
     app.web = make_web(_deps(app, sounds, recordings))
     app.background["housekeeping"] = partial(housekeeping, app)
+    if watch is not None:
+        app.background["watch"] = watch.run
     if app.post.messenger is not None:
         app.background["messages"] = app.post.messenger.run
     return app
@@ -312,7 +319,22 @@ def _deps(app: App, sounds: SimulatedSounds, recordings: Recordings) -> Deps:
         pages=pages,
         browser_ws=settings.browser_ws_url,
         ready=_checks(app),
+        counts=partial(line_counts, app),
+        trunk=app.watch.trunk_reachable if app.watch else None,
     )
+
+
+def line_counts(app: App) -> dict[str, dict[str, int]]:
+    """What each line has counted; of Asterisk's also what its watch has."""
+    found: dict[str, dict[str, int]] = {}
+    for line in (app.asterisk, app.twilio):
+        if line is not None:
+            found[line.name] = msgspec.structs.asdict(line.counts)
+    if app.asterisk is not None:
+        found[app.asterisk.name]["connects"] = app.asterisk.ari.connects
+        if app.watch is not None:
+            found[app.asterisk.name] |= msgspec.structs.asdict(app.watch.counts)
+    return found
 
 
 def _voice(settings: Settings, folder: Path) -> Voice:

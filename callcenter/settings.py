@@ -244,6 +244,19 @@ class Settings:
     asterisk_ari_app: str = _setting(
         "ASTERISK_ARI_APP", "callcenter", _text, "Stasis application; one process each"
     )
+    asterisk_ami_url: str | None = _setting(
+        "ASTERISK_AMI_URL",
+        "",
+        _web("tcp"),
+        "Asterisk's manager, e.g. tcp://127.0.0.1:5038; without it nobody watches for attacks",
+    )
+    asterisk_ami_password: str | None = _setting(
+        "ASTERISK_AMI_PASSWORD",
+        "",
+        _optional,
+        "Password of the manager's user callcenter",
+        secret=True,
+    )
     asterisk_sounds: Path = _setting(
         "ASTERISK_SOUNDS",
         "{var}/sounds",
@@ -379,6 +392,12 @@ def load(environment: Mapping[str, str]) -> Settings:
         problems.append("SIMULATOR: only with HOST on loopback, because it needs no sign-in")
     if values.get("asterisk_ari_url") and not values.get("asterisk_ari_password"):
         problems.append("ASTERISK_ARI_PASSWORD: needed with ASTERISK_ARI_URL")
+    if values.get("asterisk_ami_url"):
+        problems += [
+            f"{name}: needed with ASTERISK_AMI_URL"
+            for name in ("ASTERISK_AMI_PASSWORD", "ASTERISK_ARI_URL")
+            if name.lower() in values and not values[name.lower()]
+        ]
     if values.get("twilio_account_sid"):
         needed = ("TWILIO_AUTH_TOKEN", "TWILIO_NUMBER", "PUBLIC_BASE_URL")
         problems += [

@@ -48,7 +48,7 @@ from callcenter.telephony.twilio.line import TwilioLine
 from callcenter.telephony.twilio.line import capabilities as twilio
 from callcenter.voice.sounds import Voice
 from callcenter.web import errors
-from callcenter.web.admin import BoardGauges
+from callcenter.web.admin import BoardGauges, LineFigures
 from callcenter.web.hub import Hub
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -347,7 +347,11 @@ def metrics() -> str:
         def count(self, **_page: bool) -> int:
             return 0
 
-    found: list[Metric] = [*BoardGauges(cast(Hub, Quiet())).collect(), *REGISTRY.collect()]
+    found: list[Metric] = [
+        *BoardGauges(cast(Hub, Quiet())).collect(),
+        *LineFigures(dict, None).collect(),
+        *REGISTRY.collect(),
+    ]
     rows = [
         [f"`{one.name}{'_total' if one.type == 'counter' else ''}`", one.type, one.documentation]
         for one in found

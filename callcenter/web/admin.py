@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Final
 
 from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from callcenter.people import accounts
@@ -15,6 +16,7 @@ from callcenter.people.permissions import PERMISSIONS, Permission
 from callcenter.web.documents import Staff, StaffMember
 from callcenter.web.doors import Allow, AskedInside, DepsOf, HubOf, Manager
 from callcenter.web.hub import Hub
+from callcenter.web.ports import Counts
 from callcenter.web.sign_in import account_document
 
 router = APIRouter(tags=["admin"])
@@ -43,14 +45,15 @@ async def staff(_me: Manager, deps: DepsOf) -> Staff:
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}}},
 )
-async def metrics(request: Request, hub: HubOf) -> Response:
+async def metrics(request: Request, hub: HubOf, deps: DepsOf) -> Response:
     """Figures for Prometheus: from this machine, or for whoever may read them."""
     client = request.client.host if request.client else ""
     if not _is_loopback(client):
         await Allow(Permission.READ_METRICS).enter(request)
-    board = CollectorRegistry()
-    board.register(BoardGauges(hub))
-    text = generate_latest(REGISTRY) + generate_latest(board)
+    now = CollectorRegistry()
+    now.register(BoardGauges(hub))
+    now.register(LineFigures(deps.counts, deps.trunk))
+    text = generate_latest(REGISTRY) + generate_latest(now)
     return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
@@ -82,6 +85,49 @@ class BoardGauges(Collector):
         pages.add_metric(["agent"], self._hub.count(board=False))
         pages.add_metric(["board"], self._hub.count(board=True))
         yield pages
+
+
+#: What lines count → what it means. Another name than these is not shown; tests/docs looks.
+LINE_COUNTS: Final = {
+    "connects": "Connections made to the phone network",
+    "resyncs": "Comparisons with the calls that the phone network has",
+    "failed_signals": "Signals that could not be handled",
+    "refused_rings": "Agents' phones that could not be rung",
+    "missing_sounds": "Prompts that were left out",
+    "refused_webhooks": "Webhooks that nobody we trust has signed",
+    "late_webhooks": "Webhooks of a Turn that was over",
+    "fallbacks": "Answers of ours that the phone network could not use",
+    "wrong_passwords": "Attacks: sign-ins with a wrong password",
+    "unknown_accounts": "Attacks: requests of nobody we know",
+    "refused_addresses": "Attacks: from an address that may not",
+    "refused_requests": "Attacks: requests that are wrong or not allowed",
+    "overloads": "Requests refused because there were too many",
+    "lost_registrations": "Registrations with the carrier that ended or were refused",
+    "trunk_losses": "Times that the carrier did not answer any more",
+    "manager_connects": "Connections made to Asterisk's manager",
+}
+
+
+class LineFigures(Collector):
+    """What the lines count by themselves."""
+
+    def __init__(self, counts: Counts, trunk: Callable[[], bool | None] | None) -> None:
+        self._counts = counts
+        self._trunk = trunk
+
+    def collect(self) -> Iterator[Metric]:
+        """The counters of this moment."""
+        lines = self._counts()
+        for name, meaning in LINE_COUNTS.items():
+            family = CounterMetricFamily(f"callcenter_line_{name}", meaning, labels=["line"])
+            for line, counts in lines.items():
+                if name in counts:
+                    family.add_metric([line], counts[name])
+            yield family
+        reachable = GaugeMetricFamily("callcenter_trunk_reachable", "Whether the carrier answers")
+        if self._trunk is not None and (answers := self._trunk()) is not None:
+            reachable.add_metric([], answers)
+        yield reachable
 
 
 def _is_loopback(address: str) -> bool:

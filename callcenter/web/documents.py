@@ -464,7 +464,12 @@ class Alive(Document):
 
 
 class Ready(Document):
-    """``checks``: what was looked at -> ``ok``, or what is wrong with it."""
+    """``checks``: what was looked at -> ``ok``, or what is wrong with it.
+
+    ``trunk_reachable``: whether the carrier answers Asterisk. It makes nothing ready or not: calls
+    on other lines, and those under way, need none.
+    """
 
     ready: bool
     checks: dict[str, str]
+    trunk_reachable: Literal["yes", "no", "unknown"] = "unknown"

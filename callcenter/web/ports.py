@@ -109,6 +109,9 @@ class Inbox(Protocol):
         """
 
 
+Counts = Callable[[], Mapping[str, Mapping[str, int]]]
+"""What each line has counted since the process began: line → name → how often."""
+
 Check = Callable[[], Awaitable[None]]
 """Returns when all is well, else raises; the message says what is wrong."""
 
@@ -141,3 +144,5 @@ class Deps:
     pages: Path | None = None  #: the folder of the built pages
     browser_ws: str | None = None  #: where browsers reach the line, for the content policy
     ready: Mapping[str, Check] = field(default_factory=dict)
+    counts: Counts = dict
+    trunk: Callable[[], bool | None] | None = None  #: whether it answers; no manager: None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Final, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -13,6 +13,11 @@ from callcenter.web.doors import Anyone, DepsOf, SignedIn
 router = APIRouter(tags=["public"])
 
 CHECK_S: Final = 3.0
+_ANSWERS: Final[dict[bool | None, Literal["yes", "no", "unknown"]]] = {
+    True: "yes",
+    False: "no",
+    None: "unknown",
+}
 
 
 @router.get("/healthz", dependencies=[Depends(Anyone("a watchdog has no account"))])
@@ -36,7 +41,8 @@ async def readyz(deps: DepsOf, response: Response) -> Ready:
             checks[name] = type(error).__name__
     ready = all(result == "ok" for result in checks.values())
     response.status_code = 200 if ready else 503
-    return Ready(ready=ready, checks=checks)
+    answers = deps.trunk() if deps.trunk is not None else None
+    return Ready(ready=ready, checks=checks, trunk_reachable=_ANSWERS[answers])
 
 
 @router.get("/api/topics", tags=["sign-in"], response_model_exclude_none=True)

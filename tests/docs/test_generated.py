@@ -9,6 +9,10 @@ import pytest
 
 from callcenter.calls import life
 from callcenter.calls.model import CallState
+from callcenter.telephony.asterisk import line as asterisk
+from callcenter.telephony.asterisk import watch
+from callcenter.telephony.twilio import house as twilio
+from callcenter.web.admin import LINE_COUNTS
 from scripts import fill_docs
 from tests.docs.pages import named
 
@@ -49,6 +53,12 @@ def test_a_call_goes_where_the_picture_says() -> None:
     assert walked <= drawn, AGAIN
     table = {(state, what.replace("_", " ")) for state, what in life.TABLE}
     assert {(CallState(before), happened) for before, happened, _ in drawn} <= table, AGAIN
+
+
+def test_every_count_of_a_line_is_a_metric_with_a_meaning() -> None:
+    counts = (asterisk.Counts, twilio.Counts, watch.Counts)
+    counted = {name for one in counts for name in one.__struct_fields__}
+    assert counted | {"connects"} == LINE_COUNTS.keys()
 
 
 def test_every_line_is_in_the_table_of_lines() -> None:

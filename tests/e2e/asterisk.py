@@ -43,6 +43,7 @@ class Asterisk:
     settings: dict[str, str] = field(default_factory=dict)
     sip_port: int = 0
     http_port: int = 0
+    ami_port: int = 0
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -53,10 +54,13 @@ class Asterisk:
         """
         self.sip_port = self.sip_port or free_port(socket.SOCK_DGRAM)
         self.http_port = self.http_port or free_port()
+        self.ami_port = self.ami_port or free_port()
         self.folder.mkdir(parents=True, exist_ok=True)
         environment = os.environ | {
             "ASTERISK_SIP_PORT": str(self.sip_port),
             "ASTERISK_HTTP_PORT": str(self.http_port),
+            "ASTERISK_AMI_PORT": str(self.ami_port),
+            "ASTERISK_TRUNK_QUALIFY_S": "0",  # whoever is at its port expects calls
             "ASTERISK_ARI_APP": self.app,
             "ASTERISK_TRUNK_PEER": self.trunk_peer,
             **self.settings,
@@ -107,6 +111,10 @@ class Asterisk:
     @property
     def password(self) -> str:
         return (self.folder / "ari-password").read_text()
+
+    @property
+    def ami_password(self) -> str:
+        return (self.folder / "ami-password").read_text()
 
     @property
     def sounds(self) -> Path:

@@ -102,6 +102,7 @@ async def test_alive_and_ready(house: House) -> None:
     assert answer.json() == {
         "ready": True,
         "checks": {"database": "ok", "schema": "ok", "background": "ok", "line_simulator": "ok"},
+        "trunk_reachable": "unknown",
     }
 
 

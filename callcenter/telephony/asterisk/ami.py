@@ -191,11 +191,6 @@ class AmiLink:
         """
         return await self._ask(Action(name, dict(keys)))
 
-    async def calls(self) -> int:
-        """How many channels there are."""
-        answer = await self.action("CoreShowChannels")
-        return len(answer) - 2  # the response and the end of the list
-
     # --- Asking ------------------------------------------------------------------------------
 
     async def _ask(self, action: Action) -> list[Packet]:
@@ -237,11 +232,15 @@ class AmiLink:
 
     async def _stay_connected(self) -> None:
         wait_s = FIRST_WAIT_S
+        told = ""
         while True:
             try:
                 await self._connection()
             except (OSError, AmiRefused) as error:  # an AmiFault is an OSError
-                log.warning("ami_away", why=str(error)[:200])
+                why = str(error)[:200]
+                if self.up or why != told:  # once for each time that it goes away
+                    log.warning("ami_away", why=why)
+                told = why
             if self.up:
                 wait_s = FIRST_WAIT_S
             self.up = False
