@@ -1,0 +1,1 @@
+"""What a case was before each change."""
