@@ -31,7 +31,7 @@ _S = CaseStatus
 
 
 class Step(msgspec.Struct, frozen=True):
-    """From ``at`` on the case had this status, and ``unit`` had the case."""
+    """From ``at`` on the case had this status, and ``unit`` had the case, None: triage."""
 
     at: int
     status: CaseStatus
@@ -90,7 +90,7 @@ class Clock(msgspec.Struct, frozen=True):
     """``due`` of one that stands still moves on with every look. ``paused_ms`` is working time
     where the limit is in working time. ``used``: 1.0 is the due moment. ``late_days`` are working
     days. ``marks``: percent → when so much was used up, or will be if it does not stand still.
-    ``unit``: who had the case.
+    ``unit``: who had the case, None: triage.
     """
 
     kind: Kind
@@ -117,17 +117,24 @@ class Counting:
         return self.units.get(unit or "", self.home)
 
 
+#: With triage. A draft, too: its clocks count from the first call.
+_TRIAGE: Final = frozenset({_S.DRAFT, _S.NEW, _S.REOPENED, _S.VERIFYING, _S.NEEDS_INFO})
+
+
 def fold(moves: Iterable[tuple[int, Mapping[str, object]]]) -> tuple[Step, ...]:
     """The history of a case from its moves: when, and what the Fact said (``status``, ``event``,
     ``unit``, ``wait``). A move without a unit leaves the case with the one that had it."""
     steps: list[Step] = []
     for at, data in moves:
-        unit, wait, event = data.get("unit"), data.get("wait"), data.get("event")
+        status = CaseStatus(str(data["status"]))
+        unit = data.get("unit") or (steps[-1].unit if steps else None)
+        wait, event = data.get("wait"), data.get("event")
         steps.append(
             Step(
                 at,
-                CaseStatus(str(data["status"])),
-                str(unit) if unit else (steps[-1].unit if steps else None),
+                status,
+                # The unit that a declining one named has not got the case yet.
+                str(unit) if unit and status not in _TRIAGE else None,
                 WaitReason(str(wait)) if wait else None,
                 CaseEvent(str(event)) if event else None,
             )
@@ -173,8 +180,6 @@ def _runs(stretches: Sequence[_Stretch], statuses: frozenset[CaseStatus]) -> lis
     return runs
 
 
-#: With triage. A draft, too: its clocks count from the first call.
-_TRIAGE: Final = frozenset({_S.DRAFT, _S.NEW, _S.REOPENED, _S.VERIFYING, _S.NEEDS_INFO})
 #: The ministry has done its part, as long as nobody objects.
 _DONE: Final = FINAL | {_S.FOLLOWED_UP, _S.ANSWERED}
 _UNFILED: Final = frozenset({_S.DRAFT, _S.ABANDONED})
@@ -326,7 +331,6 @@ def _steps(maker: _Maker, stretches: Sequence[_Stretch], terms: Terms) -> Iterab
             verify,
             start,
             end,
-            unit=run[-1].unit,
             calendar=maker.counting.home,
             holds=holds,
         )

@@ -83,7 +83,7 @@ def plan(
                 told = Escalation(level, clock.kind, clock.started, clock.unit)
                 if at > now:
                     looks += [] if clock.standing else [at]
-                elif told not in done:
+                elif not _known(told, done):
                     due.append(told)
         elif clock.kind is Kind.ON_CALL:
             told, at = _next_on_call(clock, done)
@@ -95,6 +95,14 @@ def plan(
     if reopenings >= deadlines[Code.REOPENED].value and review not in done:
         due.append(review)
     return Plan(tuple(due), min(looks, default=None))
+
+
+def _known(told: Escalation, done: Mapping[Escalation, int]) -> bool:
+    """Whether it was told before. The head of a unit that gets a late case is told, too; but one
+    clock is one breach in public, whichever units had the case."""
+    if not told.public:
+        return told in done
+    return any(msgspec.structs.replace(one, unit=told.unit) == told for one in done)
 
 
 def _next_on_call(clock: Clock, done: Mapping[Escalation, int]) -> tuple[Escalation, int]:

@@ -267,6 +267,8 @@ def test_a_history_is_folded_from_moves() -> None:
         (2, {"was": "verifying", "status": "routed", "event": "route", "unit": "WAS"}),
         (3, {"was": "routed", "status": "in_progress", "event": "accept"}),
         (4, {"was": "in_progress", "status": "waiting", "event": "wait", "wait": "reporter"}),
+        (5, {"was": "routed", "status": "verifying", "event": "decline", "unit": "PHI"}),
+        (6, {"was": "verifying", "status": "rejected", "event": "reject", "reason": "in_court"}),
     ]
     status, event = CaseStatus, CaseEvent
     assert clocks.fold(moves) == (
@@ -274,6 +276,8 @@ def test_a_history_is_folded_from_moves() -> None:
         Step(2, status.ROUTED, "WAS", None, event.ROUTE),
         Step(3, status.IN_PROGRESS, "WAS", None, event.ACCEPT),
         Step(4, status.WAITING, "WAS", WaitReason.REPORTER, event.WAIT),
+        Step(5, status.VERIFYING, None, None, event.DECLINE),
+        Step(6, status.REJECTED, None, None, event.REJECT),
     )
 
 

@@ -95,6 +95,21 @@ def test_a_second_assignment_is_told_of_again() -> None:
     assert heads == ["WAS", "PHI"]
 
 
+def test_a_late_case_is_passed_on() -> None:
+    """The next head must know; the ministry's figures count one breach."""
+    terms = Terms(acknowledged_at=ROUTED[0].at, resolve_days=5)
+    steps = (*ROUTED, *history("2026-06-08 13:00 in_progress @WAS", "2026-07-01 10:00 routed @PHI"))
+    told = lived(steps, at("2026-07-02 16:00"), terms)
+    resolve = {(one.level, one.unit) for one in told if one.kind is Kind.RESOLVE}
+    assert resolve == {
+        (Level.ASSIGNEE, "WAS"),
+        (Level.HEAD, "WAS"),
+        (Level.DIRECTORATE, "WAS"),
+        (Level.ASSIGNEE, "PHI"),
+        (Level.HEAD, "PHI"),
+    }
+
+
 def test_opened_again_twice() -> None:
     closing = "closed", "reopened", "verifying", "closed", "reopened"
     steps = [*ROUTED, *history("2026-06-09 10:00 in_progress @WAS")]
