@@ -324,13 +324,15 @@ class Rest:
 
     def _number_json(self, number: Number) -> Json:
         account = self.world.account.sid
-        made = {name: value for name, value in vars(number).items() if name != "number"}
+        made = {
+            name: value for name, value in vars(number).items() if name not in ("number", "sms")
+        }
         return {
             **made,
             "phone_number": number.number,
             "account_sid": account,
             "api_version": "2010-04-01",
-            "capabilities": {"voice": True, "sms": True, "mms": False, "fax": False},
+            "capabilities": {"voice": True, "sms": number.sms, "mms": False, "fax": False},
             "voice_application_sid": "",
             "sms_application_sid": "",
             "trunk_sid": None,

@@ -48,7 +48,7 @@ class Account:
 
 @dataclass
 class Number:
-    """An incoming phone number and where its calls and messages go."""
+    """An incoming phone number and where its calls and messages go. ``sms``: it can have any."""
 
     sid: str
     number: str
@@ -63,6 +63,7 @@ class Number:
     sms_fallback_url: str = ""
     sms_fallback_method: str = "POST"
     friendly_name: str = ""
+    sms: bool = field(default=True, init=False)
 
 
 class World:

@@ -42,10 +42,12 @@ def _functions(file: Path) -> Iterator[tuple[str, int]]:
 def test_files_and_functions_are_short() -> None:
     long = []
     for file in _tracked(".py", ".ts", ".tsx"):
+        if "migrations" in file.parts:  # these are lists of tables
+            continue
         lines = len(file.read_text(encoding="utf-8").splitlines())
         if lines > MOST_LINES_OF_A_FILE:
             long.append(f"{file.relative_to(ROOT)}: {lines} lines")
-        if file.suffix == ".py" and "migrations" not in file.parts:  # these are lists of tables
+        if file.suffix == ".py":
             long += [
                 f"{file.relative_to(ROOT)}: {name} has {length} lines"
                 for name, length in _functions(file)

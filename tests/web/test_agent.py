@@ -189,3 +189,16 @@ async def _talk(house: House, agent: Browser) -> dict[str, Any]:
     await state(agent, "talking")
     call: dict[str, Any] = (await agent.agent())["call"]
     return call
+
+
+async def test_without_anything_that_sends_messages_there_is_no_button(house: House) -> None:
+    agent = await house.signed_in("agen")
+    await agent.put("/api/agent/state", {"state": "ready"})
+    await house.caller_waits()
+    offer = (await shows(agent, "offer"))["offer"]
+    await agent.post(f"/api/agent/offers/{offer['id']}/accept")
+    call = (await shows(agent, "call"))["call"]
+    assert call["message"] is None
+    answer = await agent.post(f"/api/agent/calls/{call['id']}/message", {"channel": "sms"})
+    assert answer.status_code == 409
+    assert answer.json()["error"]["fields"] == {"channel": "no_sender"}

@@ -48,9 +48,11 @@ async def test_what_is_wrong_is_named_and_connect_mends_it() -> None:
         before = bad(await check(options(twilio), access(twilio)))
         assert f"it should be {BASE}/twilio/voice" in before
         assert f"it should be {BASE}/twilio/status" in before
+        assert f"it should be {BASE}/twilio/messages/incoming" in before
         told: list[str] = []
         await connect(options(twilio), access(twilio), None, told.append)
         assert f"VoiceUrl: {BASE}/twilio/voice" in told
+        assert f"SmsUrl: {BASE}/twilio/messages/incoming" in told
         found = await check(options(twilio), access(twilio))
         # That host does not exist: it is the one thing left.
         assert bad(found).splitlines() == [
@@ -80,3 +82,16 @@ async def test_an_address_without_tls_is_not_good() -> None:
         twilio.number(NUMBER)
         plain = msgspec.structs.replace(options(twilio), base_url="http://127.0.0.1:8000")
         assert "by https" in bad(await check(plain, access(twilio)))
+
+
+async def test_a_number_without_sms_is_said_plainly() -> None:
+    async with FakeTwilio() as twilio:
+        twilio.number(NUMBER).sms = False
+        told: list[str] = []
+        await connect(options(twilio), access(twilio), None, told.append)
+        assert "The number has no SMS" in told[-1]
+        assert twilio.world.numbers[NUMBER].sms_url == ""
+        own = msgspec.structs.replace(options(twilio), sms_from=NUMBER)
+        assert "TWILIO_MESSAGES_FROM" in bad(await check(own, access(twilio)))
+        other = msgspec.structs.replace(options(twilio), sms_from="KEMNAKER")
+        assert "SMS" not in bad(await check(other, access(twilio)))

@@ -8,6 +8,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Plugin } from "vite";
 import { type WebSocket, WebSocketServer } from "ws";
+import type { Channel } from "../src/api/types.ts";
 import { casePage, oneCase, type Scene, TOPICS, World } from "./world.ts";
 
 type Body = Record<string, unknown>;
@@ -152,6 +153,7 @@ class Api {
       return undefined;
     }
     if (path.endsWith("/hangup")) return world.endCall();
+    if (path.endsWith("/message")) return world.sendNumber(body.channel as Channel);
     if (path === "/api/agent/wrap-up/done") return world.wrapUpDone();
     if (method === "PUT" && path.endsWith("/case")) {
       const { version, ...changes } = body;

@@ -9,6 +9,7 @@ import type {
   CasePage,
   CaseRow,
   CaseView,
+  Channel,
   ConsoleView,
   Heard,
   Language,
@@ -157,7 +158,21 @@ export class World {
       chose: ["language: id", "topic: upah"],
       leg: "leg-2",
       case: this.case(),
+      message: { channels: ["sms", "whatsapp"], latest: null },
     };
+  }
+
+  /** The number is on its way, and a moment later it has arrived. */
+  sendNumber(channel: Channel): void {
+    const { call, wrap_up } = this.view;
+    const shown = call ?? wrap_up;
+    if (shown === null) return;
+    const became = (state: string) => {
+      shown.message = { channels: [], latest: { channel, state, reason: null } };
+      this.changed();
+    };
+    became("waiting");
+    setTimeout(() => became("delivered"), 2000);
   }
 
   scene(scene: Scene): void {
@@ -228,7 +243,13 @@ export class World {
     if (call === null) return;
     const now = Date.now();
     this.view.call = null;
-    this.view.wrap_up = { call: call.id, since: now, until: now + 120_000, case: call.case };
+    this.view.wrap_up = {
+      call: call.id,
+      since: now,
+      until: now + 120_000,
+      case: call.case,
+      message: call.message ?? null,
+    };
     this.setState("wrap_up");
     for (const each of this.#calls.values()) if (each.wait === "room") each.state = "gone";
     this.changed();

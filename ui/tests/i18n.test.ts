@@ -59,3 +59,10 @@ test("errors are told in words", () => {
   );
   expect(explain(new TypeError("bug"))).toBe(errors.server);
 });
+
+test("a message that was refused is explained in words", () => {
+  const refused = new ApiError(409, "message_refused", "it may not be sent", {
+    channel: "opted_out",
+  });
+  expect(explain(refused)).toContain(words.value.inWriting.reasons.opted_out);
+});

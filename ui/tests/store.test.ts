@@ -208,3 +208,18 @@ test("a caller whose call was wrapped up is not taken without a click", async ()
   expect(store.ring.start).toHaveBeenCalled();
   expect(posts).toEqual([]);
 });
+
+test("the number is sent to the caller once, and what became of it is shown", async () => {
+  expect(store.telling.value).toBeNull();
+  await show({ call: { ...call("twilio"), message: { channels: ["sms"], latest: null } } });
+  expect(store.telling.value?.channels).toEqual(["sms"]);
+  await Promise.all([store.sendNumber("sms"), store.sendNumber("sms")]);
+  expect(posts).toEqual(["/api/agent/calls/c1/message"]);
+  expect(store.sending.value).toBe(false);
+  const latest = { channel: "sms", state: "delivered", reason: null };
+  const wrap_up = { call: "c1", since: 0, until: 0, case: draft };
+  await show({ call: null, wrap_up: { ...wrap_up, message: { channels: [], latest } } });
+  expect(store.telling.value?.latest?.state).toBe("delivered");
+  await show({ wrap_up });
+  expect(store.telling.value).toBeNull();
+});

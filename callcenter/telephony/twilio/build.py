@@ -50,7 +50,15 @@ def options(settings: Settings) -> Options:
         prefixes=settings.twilio_prefixes,
         keep_recordings=settings.twilio_keep_recordings,
         keep_calls=settings.twilio_keep_calls,
+        sms_from=sms_from(settings),
     )
+
+
+def sms_from(settings: Settings) -> str:
+    """Whom SMS come from; ``""`` for nobody."""
+    if settings.twilio_messages_from == "none":
+        return ""
+    return settings.twilio_messages_from or settings.twilio_number or ""
 
 
 def twilio_line(settings: Settings, database: Database, clock: Clock, audio: Path) -> TwilioLine:
@@ -76,16 +84,12 @@ def senders(settings: Settings) -> dict[Channel, Sender]:
     """What sends messages by Twilio; empty without an account."""
     if settings.twilio_account_sid is None:
         return {}
-    sms = settings.twilio_messages_from or settings.twilio_number
-    ours = {
-        Channel.SMS: None if sms == "none" else sms,
-        Channel.WHATSAPP: settings.twilio_whatsapp_from,
-    }
+    ours = {Channel.SMS: sms_from(settings), Channel.WHATSAPP: settings.twilio_whatsapp_from}
     addresses = Addresses(settings.base_url)
     return {
         channel: TwilioSender(Rest(access(settings)), sender, addresses)
         for channel, sender in ours.items()
-        if sender is not None
+        if sender
     }
 
 

@@ -48,7 +48,8 @@ COMPLETED = "completed"
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How the operator wants it. ``number``: ours, in E.164, also shown to agents' telephones.
 
-    ``prefixes``: how telephone numbers that may be called begin.
+    ``prefixes``: how telephone numbers that may be called begin. ``sms_from``: whom SMS come from,
+    ``""`` for nobody.
     """
 
     account: str
@@ -58,6 +59,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     prefixes: tuple[str, ...] = ("+62",)
     keep_recordings: bool = False
     keep_calls: bool = True
+    sms_from: str = ""
 
 
 class Counts(msgspec.Struct):

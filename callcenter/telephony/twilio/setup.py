@@ -50,6 +50,7 @@ async def check(options: Options, access: Access) -> list[Finding]:
         found.append(Finding(False, f"the account has no number {options.number}"))
     else:
         found += _number(number, Addresses(options.base_url))
+        found += _messages(number, options)
     found.append(await _reached(options.base_url))
     return found
 
@@ -85,6 +86,25 @@ def _number(number: Number, addresses: Addresses) -> list[Finding]:
     return found + [
         Finding(False, f"the number belongs to {one}, which goes first") for one in owners
     ]
+
+
+def _messages(number: Number, options: Options) -> list[Finding]:
+    """What is written to the number, and by it."""
+    own = options.sms_from == options.number
+    if not number.capabilities.sms:
+        if own:
+            text = f"{options.number} can't send SMS: set TWILIO_MESSAGES_FROM (none for no SMS)"
+            return [Finding(False, text)]
+        return [Finding(True, f"{options.number} has no SMS, so nobody can write to it")]
+    wanted = Addresses(options.base_url).incoming_messages()
+    found = [Finding(True, f"SMS are sent from {options.sms_from}")] if options.sms_from else []
+    if number.sms_application_sid:
+        text = f"SMS to the number go to {number.sms_application_sid}, not to us"
+        return [*found, Finding(False, text)]
+    good = number.sms_url == wanted and number.sms_method == "POST"
+    told = f"SMS to the number are told to {number.sms_url or 'nobody'}"
+    hint = "" if good else f"; it should be {wanted} by POST (twilio connect)"
+    return [*found, Finding(good, told + hint)]
 
 
 async def _reached(base: str) -> Finding:
@@ -128,6 +148,10 @@ async def connect(
             "StatusCallback": addresses.of(STATUS),
             "StatusCallbackMethod": "POST",
         }
+        if number.capabilities.sms:
+            wanted |= {"SmsUrl": addresses.incoming_messages(), "SmsMethod": "POST"}
         await rest.set_number(number.sid, list(wanted.items()))
     for name, value in wanted.items():
         tell(f"{name}: {value}")
+    if not number.capabilities.sms:
+        tell("The number has no SMS: nobody can write to it, and it can't write to anybody.")

@@ -96,6 +96,14 @@ export interface CaseDraft extends CaseForm {
   version: number;
 }
 
+export type Channel = "sms" | "whatsapp";
+
+/** How the case number can be sent to the caller now, and what became of it. */
+export interface Telling {
+  channels: Channel[];
+  latest: { channel: string; state: string; reason: string | null } | null;
+}
+
 export interface Call {
   id: string;
   state: "connecting" | "talking" | "held" | "ended";
@@ -108,6 +116,7 @@ export interface Call {
   chose: string[];
   leg: string | null;
   case: CaseDraft | null;
+  message?: Telling | null;
 }
 
 export interface WrapUp {
@@ -115,6 +124,7 @@ export interface WrapUp {
   since: number;
   until: number;
   case: CaseDraft | null;
+  message?: Telling | null;
 }
 
 export interface Outcome {

@@ -157,10 +157,13 @@ function CallLine({ call }: { call: CaseCall }) {
   );
 }
 
+/** Parts of a Fact that say nothing to people. */
+const HIDDEN: ReadonlySet<string> = new Set(["version", "message", "template"]);
+
 function EventLine({ event, topics }: { event: CaseEvent; topics: Topic[] }) {
   const t = words.value.cases;
   const details = Object.entries(event.data)
-    .filter(([name]) => name !== "version")
+    .filter(([name]) => !HIDDEN.has(name))
     .map(([name, value]) => `${word(t.dataNames, name)}: ${detail(name, String(value), topics)}`);
   return (
     <li>
@@ -180,7 +183,7 @@ function EventLine({ event, topics }: { event: CaseEvent; topics: Topic[] }) {
 
 /** Codes in words, where we have them. */
 function detail(name: string, value: string, topics: Topic[]): string {
-  const { cases: t, form, language } = words.value;
+  const { cases: t, form, inWriting, language } = words.value;
   const fields: Record<string, string> = {
     topic: form.topic,
     reporter_name: form.reporter,
@@ -211,6 +214,12 @@ function detail(name: string, value: string, topics: Topic[]): string {
       return word(language, value);
     case "line":
       return word(t.lines, value);
+    case "channel":
+      return word(inWriting.channels, value);
+    case "reason":
+      return word({ ...t.values, ...inWriting.reasons }, value);
+    case "state":
+      return word(inWriting.states, value);
     default:
       return word(t.values, value);
   }

@@ -1,6 +1,7 @@
 /** The right of the console: the complaint, written while talking and saved as it is typed. */
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import type { Topic } from "../api/types";
+import type { Telling, Topic } from "../api/types";
 import { explain, label, timeOfDay, word, words } from "../i18n";
 import type { SaveState } from "../lib/autosave";
 import { caseNumber, pin } from "../lib/format";
@@ -36,13 +37,24 @@ export function CasePanel({ store, topics }: Props) {
       ) : writing === null ? (
         <p class="nothing">{t.noCase}</p>
       ) : (
-        <CaseForm key={writing.call} save={writing.save} topics={topics} />
+        <CaseForm
+          key={writing.call}
+          save={writing.save}
+          topics={topics}
+          inWriting={<InWriting store={store} />}
+        />
       )}
     </section>
   );
 }
 
-function CaseForm({ save, topics }: { save: CaseAutosave; topics: Topic[] }) {
+interface FormProps {
+  save: CaseAutosave;
+  topics: Topic[];
+  inWriting: ComponentChildren;
+}
+
+function CaseForm({ save, topics, inWriting }: FormProps) {
   const t = words.value.form;
   const narrative = useRef<HTMLTextAreaElement>(null);
   const stored = save.stored.value;
@@ -76,6 +88,7 @@ function CaseForm({ save, topics }: { save: CaseAutosave; topics: Topic[] }) {
           <dt>{t.status}</dt>
           <dd>{word(words.value.cases.statuses, stored.status)}</dd>
         </dl>
+        {inWriting}
         <SaveLine state={save.state.value} />
       </div>
       <Conflicts save={save} />
@@ -113,6 +126,43 @@ function CaseForm({ save, topics }: { save: CaseAutosave; topics: Topic[] }) {
       </label>
     </form>
   );
+}
+
+/** The number to the caller's telephone: the buttons, then in their place what became of it. */
+function InWriting({ store }: { store: ConsoleStore }) {
+  const t = words.value.inWriting;
+  const telling = store.telling.value;
+  if (telling === null) return null;
+  const { channels } = telling;
+  return (
+    <dl class="case-message">
+      <dt>{t.title}</dt>
+      <dd>
+        {channels.map((channel) => (
+          <button
+            key={channel}
+            type="button"
+            disabled={store.sending.value}
+            aria-label={t.send(word(t.channels, channel))}
+            onClick={() => void store.sendNumber(channel)}
+          >
+            {word(t.channels, channel)}
+          </button>
+        ))}
+        <span role="status" class={channels.length === 0 ? "" : "quiet-text"}>
+          {became(telling)}
+        </span>
+      </dd>
+    </dl>
+  );
+}
+
+function became({ latest }: Telling): string {
+  const t = words.value.inWriting;
+  if (latest === null) return "";
+  const how =
+    latest.reason === null ? word(t.states, latest.state) : word(t.reasons, latest.reason);
+  return `${word(t.channels, latest.channel)}: ${how}`;
 }
 
 function SaveLine({ state }: { state: SaveState }) {

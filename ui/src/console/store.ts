@@ -5,7 +5,7 @@
 import { computed, effect, signal } from "@preact/signals";
 import { ApiError, get, post, put, Unreachable } from "../api/http";
 import { Live } from "../api/live";
-import type { CaseDraft, CaseForm, ConsoleView, Offer } from "../api/types";
+import type { CaseDraft, CaseForm, Channel, ConsoleView, Offer } from "../api/types";
 import { label, word, words } from "../i18n";
 import { Autosave } from "../lib/autosave";
 import { type Backoff, wait } from "../lib/backoff";
@@ -59,6 +59,14 @@ export class ConsoleStore {
   readonly accepting = signal<string | null>(null);
   readonly writing = signal<Writing | null>(null);
   readonly kept = signal<Kept | null>(null);
+
+  /** The case number is being sent to the caller. */
+  readonly sending = signal(false);
+  /** What can be sent to the caller of the case that is being written; null: nothing ever. */
+  readonly telling = computed(() => {
+    const view = this.live.document.value;
+    return (view?.call ?? view?.wrap_up)?.message ?? null;
+  });
 
   readonly reach = computed(() => {
     const view = this.live.document.value;
@@ -183,6 +191,17 @@ export class ConsoleStore {
       return;
     }
     await this.#act(() => post("/api/agent/wrap-up/done", { outcome }));
+  }
+
+  async sendNumber(channel: Channel): Promise<void> {
+    const call = this.writing.value?.call;
+    if (call === undefined || this.sending.value) return;
+    this.sending.value = true;
+    try {
+      await this.#act(() => post(`/api/agent/calls/${call}/message`, { channel }));
+    } finally {
+      this.sending.value = false;
+    }
   }
 
   toggleMute(): void {

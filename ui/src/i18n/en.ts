@@ -216,6 +216,33 @@ export const en: Dictionary = {
     status: "Status",
   },
 
+  inWriting: {
+    title: "Number to the caller",
+    send: (channel) => `Send the complaint number to the caller by ${channel}`,
+    channels: { sms: "SMS", whatsapp: "WhatsApp" },
+    failed: (why) => `The message was not sent: ${why}.`,
+    states: {
+      waiting: "on its way",
+      asked: "on its way",
+      accepted: "on its way",
+      sent: "sent",
+      delivered: "✓ arrived",
+      read: "✓ read",
+      failed: "did not arrive",
+      undelivered: "did not arrive",
+      unknown: "nobody knows whether it arrived",
+      refused: "not sent",
+    },
+    reasons: {
+      no_number: "this number can't get messages",
+      no_sender: "no messages can be sent",
+      not_allowed: "numbers of this country get no messages",
+      opted_out: "whoever has the number wants no messages",
+      cap: "there were too many messages today",
+      already_sent: "it was sent already",
+    },
+  },
+
   wrapUp: {
     title: "Finish your notes",
     left: "Time left",
@@ -400,6 +427,12 @@ export const en: Dictionary = {
       call_ended: "Call ended",
       language_chosen: "Language chosen",
       topic_chosen: "Topic chosen",
+      message_put: "Message prepared",
+      message_refused: "Message not allowed",
+      message_sent: "Message sent",
+      message_delivered: "Message arrived",
+      message_read: "Message read",
+      message_failed: "Message did not arrive",
     },
     allSteps: "Show the steps of the phone too",
     dataNames: {
@@ -417,6 +450,9 @@ export const en: Dictionary = {
       language: "language",
       line: "line",
       cause: "cause",
+      channel: "by",
+      code: "code",
+      state: "status",
     },
     values: {
       agent: "agent",

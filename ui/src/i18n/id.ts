@@ -221,6 +221,33 @@ export const id = {
     status: "Status",
   },
 
+  inWriting: {
+    title: "Nomor ke penelepon",
+    send: (channel: string) => `Kirim nomor pengaduan ke penelepon lewat ${channel}`,
+    channels: { sms: "SMS", whatsapp: "WhatsApp" } as Record<string, string>,
+    failed: (why: string) => `Pesan tidak dikirim: ${why}.`,
+    states: {
+      waiting: "dalam perjalanan",
+      asked: "dalam perjalanan",
+      accepted: "dalam perjalanan",
+      sent: "terkirim",
+      delivered: "✓ sampai",
+      read: "✓ dibaca",
+      failed: "tidak sampai",
+      undelivered: "tidak sampai",
+      unknown: "tidak diketahui sampai atau tidak",
+      refused: "tidak dikirim",
+    } as Record<string, string>,
+    reasons: {
+      no_number: "nomor ini tidak bisa dikirimi pesan",
+      no_sender: "pengiriman pesan tidak tersedia",
+      not_allowed: "nomor dari negara ini tidak dikirimi pesan",
+      opted_out: "pemilik nomor tidak mau dikirimi pesan",
+      cap: "sudah terlalu banyak pesan hari ini",
+      already_sent: "sudah dikirim",
+    } as Record<string, string>,
+  },
+
   wrapUp: {
     title: "Selesaikan catatan",
     left: "Sisa waktu",
@@ -409,6 +436,12 @@ export const id = {
       call_ended: "Panggilan berakhir",
       language_chosen: "Bahasa dipilih",
       topic_chosen: "Topik dipilih",
+      message_put: "Pesan disiapkan",
+      message_refused: "Pesan tidak boleh dikirim",
+      message_sent: "Pesan terkirim",
+      message_delivered: "Pesan sampai",
+      message_read: "Pesan dibaca",
+      message_failed: "Pesan tidak sampai",
     } as Record<string, string>,
     allSteps: "Tampilkan juga langkah telepon",
     dataNames: {
@@ -426,6 +459,9 @@ export const id = {
       language: "bahasa",
       line: "jalur",
       cause: "sebab",
+      channel: "saluran",
+      code: "kode",
+      state: "status",
     } as Record<string, string>,
     values: {
       agent: "petugas",

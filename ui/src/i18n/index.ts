@@ -53,6 +53,10 @@ export function explain(error: unknown): string {
   if (error.status >= 500) return errors.server;
   if (error.code === "not_now") return errors.notNow(word(words.value.states, error.message));
   if (error.code === "too_late") return errors.tooLate;
+  if (error.code === "message_refused") {
+    const { failed, reasons } = words.value.inWriting;
+    return failed(word(reasons, error.fields.channel ?? ""));
+  }
   const fields = Object.entries(error.fields).map(([field, why]) => `${field}: ${why}`);
   return errors.refused(fields.join("; ") || error.message || error.code);
 }
