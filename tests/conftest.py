@@ -20,6 +20,17 @@ hypothesis.settings.register_profile("callcenter", deadline=None, print_blob=Tru
 hypothesis.settings.load_profile("callcenter")
 
 
+#: Real telephones take real time and little of the processor: one after the other, beside all else.
+_TELEPHONES = ("tests/e2e/", "tests/lines/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several tests run at a time (``-n``), those with telephones don't."""
+    for item in items:
+        if item.nodeid.startswith(_TELEPHONES):
+            item.add_marker(pytest.mark.xdist_group("telephones"))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Before any fixture: is everything there that the test's ``needs`` marks name?"""
