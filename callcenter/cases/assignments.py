@@ -6,7 +6,7 @@ happens, exactly one unit must act: the one with the open assignment, or else th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -62,15 +62,11 @@ OPEN: Final = frozenset({_S.SENT, _S.ACCEPTED})
 
 
 class Assignment(msgspec.Struct, frozen=True):
-    """``accept_by``: epoch ms; later than that the triage head phones the unit. ``decided``: the
-    triage head sent it, and it can't be declined. ``better``: the unit that was named instead.
-    ``reason`` is a code."""
+    """``reason`` is a code; ``better``: the unit that was named instead."""
 
     unit: str
     sent_at: int
-    accept_by: int
     state: AssignmentState = AssignmentState.SENT
-    decided: bool = False
     officer: str | None = None
     reason: str | None = None
     better: str | None = None
@@ -126,21 +122,19 @@ def send(
     track: Track,
     province: str | None,
     at: int,
-    accept_by: int,
     head: bool = False,
 ) -> Chain | Refusal:
-    """Hand the case to ``unit``. ``head``: the triage head does it, and so it is decided where
-    :func:`for_head` says that it must be. A unit that passes a case on returns it first."""
+    """Hand the case to ``unit``. ``head``: the triage head does it. A unit that passes a case on
+    returns it first."""
     if chain and chain[-1].open:
         return Refusal.OPEN
     if unit not in units.units or units.units[unit].external:
         return Refusal.UNIT
     if not routing.able(units, unit, track, province):
         return Refusal.POWER
-    decided = for_head(chain, limits)
-    if decided and not head:
+    if for_head(chain, limits) and not head:
         return Refusal.HEAD
-    return (*chain, Assignment(unit, at, accept_by, decided=decided))
+    return (*chain, Assignment(unit, at))
 
 
 def step(
@@ -148,12 +142,14 @@ def step(
     event: AssignmentEvent,
     *,
     units: Units,
+    limits: Limits,
     officer: str | None = None,
     reason: str | None = None,
     better: str | None = None,
 ) -> Chain | Refusal:
     """The last assignment after ``event``. Who accepts is an ``officer``; whoever gives a case
-    away says why, and who declines also names a ``better`` unit."""
+    away says why, and who declines also names a ``better`` unit. What the triage head had to
+    decide can't be declined."""
     if not chain:
         return Refusal.TABLE
     last = chain[-1]
@@ -165,7 +161,7 @@ def step(
     if event in (_E.DECLINE, _E.RETURN, _E.RECALL) and not reason:
         return Refusal.REASON
     if event is _E.DECLINE:
-        if last.decided:
+        if for_head(chain[:-1], limits):
             return Refusal.DECIDED
         if better is None or better == last.unit:
             return Refusal.BETTER
@@ -181,11 +177,13 @@ def step(
     return (*chain[:-1], changed)
 
 
-def to_phone(chains: Sequence[Chain], now: int) -> list[Chain]:
-    """The triage head's list: those that no unit has accepted in time, longest waiting first."""
-    late = [
-        chain
-        for chain in chains
-        if chain and chain[-1].state is _S.SENT and chain[-1].accept_by <= now
-    ]
-    return sorted(late, key=lambda chain: chain[-1].accept_by)
+def to_phone(
+    chains: Sequence[Chain], now: int, accept_by: Callable[[Assignment], int]
+) -> list[Chain]:
+    """The triage head's list: those that no unit has accepted in time, longest waiting first.
+
+    ``accept_by`` gives the moment from which a unit is phoned, epoch ms, by its own calendar.
+    """
+    sent = [chain for chain in chains if chain and chain[-1].state is _S.SENT]
+    late = [(accept_by(chain[-1]), place) for place, chain in enumerate(sent)]
+    return [sent[place] for at, place in sorted(late) if at <= now]
