@@ -15,6 +15,8 @@ from tests.docs.pages import PAGES, named, prose, read
 NAME = re.compile(r"`([\w/]+\.py):([\w.]+)`")
 #: `tests/rules`, `scripts/lock --upgrade`
 PATH = re.compile(r"`((?:asterisk|callcenter|docs|ivr_flows|migrations|scripts|tests|ui)/[\w./-]*)")
+#: `make run`, or as a line of a block
+MAKE = re.compile(r"(?:`|^ *)make ([a-z][a-z-]*)(?=[` \n])", re.MULTILINE)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -82,6 +84,17 @@ def test_every_page_can_be_found_from_the_readme() -> None:
             if target.suffix == ".md" and target.exists():
                 look.append(target)
     assert not [named(page) for page in PAGES if page not in seen]
+
+
+def test_what_make_can_do_is_told_and_what_is_told_it_can_do() -> None:
+    makefile = read("Makefile")
+    told = {name for page in PAGES for name in MAKE.findall(page.read_text(encoding="utf-8"))}
+    known = set(" ".join(re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)).split())
+    assert told <= known
+    (to_use_it,) = re.findall(r"^# --- To use it -+\n\n\.PHONY: (.+)$", makefile, re.MULTILINE)
+    assert set(to_use_it.split()) <= told
+    assert "make twilio" in read("README.md")
+    assert "make twilio" in read("docs/twilio.md")
 
 
 def test_a_key_press_is_told_in_four_lines() -> None:
