@@ -14,7 +14,9 @@ from typing import Final
 
 import msgspec
 
-from callcenter.topics import Compartment
+from callcenter.cases.units import Units
+from callcenter.people.permissions import Role
+from callcenter.topics import Compartment, Track
 
 
 class Relation(StrEnum):
@@ -132,6 +134,46 @@ class Secrecy(msgspec.Struct, frozen=True):
     anonymous: bool = False
     secret: bool = True
     compartment: Compartment = Compartment.NORMAL
+
+
+class Person(msgspec.Struct, frozen=True):
+    """Somebody with an account. ``unit``: the officer's."""
+
+    id: str
+    role: Role
+    unit: str | None = None
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a case is: the unit that must act, its custodian, and the agent who is in a call with
+    its reporter now."""
+
+    unit: str
+    custodian: str | None = None
+    talking: str | None = None
+
+
+def relations(person: Person, place: Place, units: Units) -> frozenset[Relation]:
+    """What ``person`` is to a case."""
+    found = set()
+    match person.role:
+        case Role.ADMIN:
+            found.add(Relation.ADMIN)
+        case Role.SUPERVISOR:
+            found.add(Relation.SUPERVISOR)
+        case Role.AGENT:
+            if person.id == place.talking:
+                found.add(Relation.IN_CALL)
+            if person.id == place.custodian:
+                found.add(Relation.CUSTODIAN)
+        case Role.OFFICER:
+            if person.unit == units.triage:
+                found.add(Relation.TRIAGE)
+            if person.unit == units.tracks[Track.INTEGRITAS]:
+                found.add(Relation.INSPECTORATE)
+            own = person.unit is not None and person.unit == place.unit
+            found.add(Relation.OWN_UNIT if own else Relation.OTHER_UNIT)
+    return frozenset(found)
 
 
 _ORDER: Final = (Access.NONE, Access.SEE, Access.CHANGE)

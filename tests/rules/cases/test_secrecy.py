@@ -16,6 +16,8 @@ from callcenter.cases.secrecy import (
     Access,
     Emergency,
     Group,
+    Person,
+    Place,
     Refusal,
     Relation,
     Secrecy,
@@ -23,8 +25,11 @@ from callcenter.cases.secrecy import (
     break_glass,
     exists,
     may_change,
+    relations,
 )
+from callcenter.people.permissions import Role
 from callcenter.topics import Compartment
+from tests.rules.cases.kit import shipped_units
 
 R, G = Relation, Group
 WHY = "the police of Bekasi ask, letter 17"
@@ -163,6 +168,47 @@ def test_a_reporters_words_are_changed_by_the_hotline_alone() -> None:
 def test_the_agent_in_the_call_can_write_down_anything() -> None:
     for case in EVERY_CASE:
         assert may_change(case, frozenset({R.IN_CALL}), G.NARRATIVE)
+
+
+# --- who is what to a case ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "person, place, expected",
+    [
+        (Person("a", Role.AGENT), Place("P32"), set()),
+        (Person("a", Role.AGENT), Place("P32", "a"), {R.CUSTODIAN}),
+        (Person("a", Role.AGENT), Place("P32", "b", "a"), {R.IN_CALL}),
+        (Person("a", Role.AGENT, "P32"), Place("P32"), set()),
+        (Person("s", Role.SUPERVISOR), Place("P32", "s", "s"), {R.SUPERVISOR}),
+        (Person("x", Role.ADMIN), Place("P32", "x", "x"), {R.ADMIN}),
+        (Person("o", Role.OFFICER, "P32"), Place("P32"), {R.OWN_UNIT}),
+        (Person("o", Role.OFFICER, "P31"), Place("P32"), {R.OTHER_UNIT}),
+        (Person("o", Role.OFFICER), Place("P32"), {R.OTHER_UNIT}),
+        (Person("o", Role.OFFICER, "PTSA"), Place("P32"), {R.TRIAGE, R.OTHER_UNIT}),
+        (Person("o", Role.OFFICER, "PTSA"), Place("PTSA"), {R.TRIAGE, R.OWN_UNIT}),
+        (Person("o", Role.OFFICER, "ITJEN"), Place("ITJEN"), {R.INSPECTORATE, R.OWN_UNIT}),
+    ],
+)
+def test_relations(person: Person, place: Place, expected: set[Relation]) -> None:
+    assert relations(person, place, shipped_units()) == expected
+
+
+codes = st.sampled_from(list(shipped_units().units))
+
+
+@given(
+    st.builds(Person, st.sampled_from("ab"), st.sampled_from(Role), st.none() | codes),
+    st.builds(Place, codes, st.sampled_from([None, "a"])),
+    st.booleans(),
+)
+def test_whoever_is_no_inspector_general_finds_no_complaint_about_officials(
+    person: Person, place: Place, named: bool
+) -> None:
+    """Also where the case lies, by mistake, with the unit that it is about."""
+    case = Secrecy(compartment=Compartment.INTEGRITY)
+    found = exists(case, relations(person, place, shipped_units()), named=named)
+    assert found == (person.role is Role.OFFICER and person.unit == "ITJEN")
 
 
 # --- break glass ---------------------------------------------------------------------------------
