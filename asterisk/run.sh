@@ -14,7 +14,7 @@
 #   ASTERISK_RTP_START, ASTERISK_RTP_END  10000, 19999
 #   ASTERISK_BIND         127.0.0.1     where SIP and HTTP listen
 #   ASTERISK_TRUNK_PEER   127.0.0.1:5070   host:port that calls to telephones are sent to
-#   ASTERISK_TRUNK_QUALIFY_S 30         seconds between two looks whether it answers; 0: none
+#   ASTERISK_TRUNK_QUALIFY_S 0          seconds between two looks whether it answers; 0: none
 #   ASTERISK_TRUNK_MATCH  127.0.0.1     address (or net) whose calls are citizens' calls
 #   ASTERISK_TRUNK_NUMBER 1500630       our number as agents' phones see it
 #   ASTERISK_ARI_APP      callcenter    name of the application in ARI
@@ -71,7 +71,7 @@ AMI_PORT=${ASTERISK_AMI_PORT:-5038}
             -e "s|@RTP_START@|${ASTERISK_RTP_START:-10000}|g" \
             -e "s|@RTP_END@|${ASTERISK_RTP_END:-19999}|g" \
             -e "s|@TRUNK_PEER@|${ASTERISK_TRUNK_PEER:-127.0.0.1:5070}|g" \
-            -e "s|@TRUNK_QUALIFY_S@|${ASTERISK_TRUNK_QUALIFY_S:-30}|g" \
+            -e "s|@TRUNK_QUALIFY_S@|${ASTERISK_TRUNK_QUALIFY_S:-0}|g" \
             -e "s|@TRUNK_MATCH@|${ASTERISK_TRUNK_MATCH:-127.0.0.1}|g" \
             -e "s|@TRUNK_NUMBER@|${ASTERISK_TRUNK_NUMBER:-1500630}|g" \
             -e "s|@RTP_TIMEOUT_S@|${ASTERISK_RTP_TIMEOUT_S:-60}|g" \

@@ -60,7 +60,6 @@ class Asterisk:
             "ASTERISK_SIP_PORT": str(self.sip_port),
             "ASTERISK_HTTP_PORT": str(self.http_port),
             "ASTERISK_AMI_PORT": str(self.ami_port),
-            "ASTERISK_TRUNK_QUALIFY_S": "0",  # whoever is at its port expects calls
             "ASTERISK_ARI_APP": self.app,
             "ASTERISK_TRUNK_PEER": self.trunk_peer,
             **self.settings,
