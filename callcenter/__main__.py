@@ -44,6 +44,7 @@ def main() -> None:
     # Imported here: `callcenter --help` need not load the whole application for its errors.
     from callcenter.db import DatabaseAway
     from callcenter.db.keys import SecretError
+    from callcenter.messages.texts import TextErrors
     from callcenter.people.accounts import BadAccount
 
     try:
@@ -52,6 +53,8 @@ def main() -> None:
         _fail(*error.problems)
     except FlowErrors as error:
         _fail(*map(str, error.errors))
+    except TextErrors as error:
+        _fail(*error.errors)
     except BadAccount as error:
         _fail(*(f"{field}: {why}" for field, why in error.fields.items()))
     except DatabaseAway as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from callcenter.ivr.errors import FlowError, FlowErrors
 from callcenter.ivr.loader import load
+from callcenter.messages import texts
 
 
 def locate(path: Path) -> tuple[Path, str | None]:
@@ -22,11 +23,24 @@ def locate(path: Path) -> tuple[Path, str | None]:
 def lint(path: Path, topics: frozenset[str] | None = None) -> tuple[FlowError, ...]:
     """The mistakes in the folder that ``path`` is or belongs to; none: it can be used."""
     folder, _ = locate(path)
+    found: list[FlowError] = []
     try:
         load(folder, topics)
     except FlowErrors as bad:
-        return bad.errors
-    return ()
+        found += bad.errors
+    return tuple(found + _of_messages(folder / texts.FILE))
+
+
+def _of_messages(file: Path) -> list[FlowError]:
+    """The texts of messages lie beside the flows, where there are any."""
+    try:
+        if file.is_file():
+            texts.load(file.read_text(encoding="utf-8"))
+    except (texts.TextErrors, UnicodeDecodeError) as bad:
+        wrong = bad.errors if isinstance(bad, texts.TextErrors) else [str(bad)]
+        start = f"{texts.FILE}: "
+        return [FlowError(texts.FILE, 1, "", one.removeprefix(start)) for one in wrong]
+    return []
 
 
 def render(errors: Iterable[FlowError]) -> str:

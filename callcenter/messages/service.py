@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import Row
 
 from callcenter.clock import Given
-from callcenter.db import Connection, upsert
+from callcenter.db import Connection, exclusive, upsert
 from callcenter.db.facts import Fact, append
 from callcenter.db.keys import Keys
 from callcenter.messages import rules, tables
@@ -332,6 +332,7 @@ def written_to_us(
     after the same work.
     """
     lookup = keys.number_hash(number)
+    exclusive(connection, f"writer:{lookup}")  # ten texts at once are answered once
     if word is Word.STOP:
         stop(connection, keys, now, lookup)
     elif word is Word.START:

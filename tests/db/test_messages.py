@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -289,6 +290,12 @@ def test_whoever_writes_is_answered_once_an_hour(store: Store) -> None:
     assert store.wrote("halo", NOW + HOUR, message="SM60") == "how_to_ask"
 
 
+def test_ten_texts_at_once_are_answered_once(store: Store) -> None:
+    with ThreadPoolExecutor(10) as pool:
+        told = list(pool.map(lambda n: store.wrote("halo", message=f"SM{n}"), range(10)))
+    assert sorted(told, key=str) == [None] * 9 + ["how_to_ask"]
+
+
 def test_what_is_told_twice_is_answered_alike(store: Store) -> None:
     assert store.wrote("halo") == store.wrote("halo", NOW + 9000) == "how_to_ask"
     assert store.wrote("halo", NOW + 9000, message="SM2") is None
@@ -330,3 +337,44 @@ def test_known_and_unknown_numbers_cost_the_same(store: Store) -> None:
     known = statements(CITIZEN)
     assert len(known) > 3
     assert statements("+628999999999") == known
+
+
+def test_no_statement_looks_at_every_message(
+    sqlite_url: str, open_database: Callable[[str], Database], keys: Keys
+) -> None:
+    store = Store(open_database(sqlite_url), keys)
+    seen: dict[str, Any] = {}
+
+    def note(
+        _conn: object, _cursor: object, text: str, given: Any, _context: object, _many: bool
+    ) -> None:
+        seen.setdefault(text, given)
+
+    for engine in (store.database._write_engine, store.database._read_engine):
+        event.listen(engine, "before_cursor_execute", note)
+    store.put()
+    (letter,) = store.asked()
+    store.became(letter.id, Event.ACCEPT, provider_id=SID)
+    store.looked(NOW + HOUR)
+    store.wrote("berhenti")
+    store.wrote("mulai", message="SM2")
+    store.database.read_sync(service.next_due)
+    store.database.read_sync(lambda conn: service.known(conn, [SID]))
+    store.database.read_sync(
+        lambda conn: service.latest(conn, call="call", case="case", template="case_number")
+    )
+
+    def plans(conn: Connection) -> list[str]:
+        cursor = conn.connection.cursor()
+        return [
+            step[3]
+            for text, given in seen.items()
+            if text.startswith(("SELECT", "UPDATE", "DELETE"))
+            for step in cursor.execute(f"EXPLAIN QUERY PLAN {text}", given or ()).fetchall()
+        ]
+
+    found = store.database.read_sync(plans)
+    assert len([step for step in found if step.startswith("SEARCH message")]) >= 8
+    ours = ("SCAN message", "SCAN answered_writer", "SCAN opted_out")
+    scans = [step for step in found if step.startswith(ours)]
+    assert not [step for step in scans if "ix_message_due" not in step]

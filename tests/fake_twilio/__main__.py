@@ -29,7 +29,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--voice", default="/twilio/voice", help="path of the number's VoiceUrl")
     parser.add_argument("--fallback", default="/twilio/fallback", help="path of its fallback URL")
     parser.add_argument("--status", default="/twilio/status", help="path of its StatusCallback")
-    parser.add_argument("--sms", default="/twilio/sms", help="path of its SmsUrl")
+    parser.add_argument("--sms", default="/twilio/messages/incoming", help="path of its SmsUrl")
     parser.add_argument("--caller", action="append", default=["+628111000111"])
     parser.add_argument(
         "--ready", type=Path, help="a file for the application's settings, written when listening"

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -177,6 +178,23 @@ def test_a_broken_flow_stops_the_start_with_every_mistake(
         assert "Traceback" not in told
     clean = run(environment, "flow", "lint", str(FLOWS / "flows" / "main.yaml"))
     assert (clean.returncode, clean.stdout.strip()) == (0, "no mistakes")
+
+
+def test_broken_texts_of_messages_stop_the_start_too(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    broken = tmp_path / "flows"
+    shutil.copytree(FLOWS, broken)
+    wrong = "messages: {case_number: {text: {id: '{nomor}', en: ''}}}"
+    (broken / "messages.yaml").write_text(wrong)
+    served = run(environment | {"CALLCENTER_FLOWS": str(broken)}, "serve")
+    linted = run(environment, "flow", "lint", str(broken))
+    for done in (served, linted):
+        assert done.returncode == 1
+        told = done.stdout + done.stderr
+        for mistake in ("{nomor} can't be filled in", "case_number.text.en: missing", "how_to_ask"):
+            assert mistake in told
+        assert "Traceback" not in told
 
 
 def test_a_flow_is_played_in_the_terminal(environment: dict[str, str]) -> None:
