@@ -24,7 +24,7 @@ router = APIRouter(tags=["admin"])
 
 @router.get("/api/accounts")
 async def staff(_me: Manager, deps: DepsOf) -> Staff:
-    """The accounts and what each may do. They are made with ``callcenter user add``."""
+    """The accounts and what each may do. ``callcenter user`` makes and changes them."""
     found = await deps.db.read(accounts.every)
     return Staff(
         accounts=[

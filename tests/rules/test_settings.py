@@ -113,6 +113,11 @@ def test_all_problems_come_at_once() -> None:
 def test_settings_that_need_each_other() -> None:
     assert "loopback" in problems(SIMULATOR="on", HOST="192.0.2.1")[0]
     assert problems(ASTERISK_ARI_URL="http://pbx:8088")[0].startswith("ASTERISK_ARI_PASSWORD: ")
+    assert [one.split(":")[0] for one in problems(ASTERISK_AMI_URL="tcp://pbx:5038")] == [
+        "ASTERISK_AMI_PASSWORD",
+        "ASTERISK_ARI_URL",
+    ]
+    assert "use tcp://" in problems(ASTERISK_AMI_URL="http://pbx:5038")[0]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from callcenter import staff
 from callcenter.clock import Given
 from callcenter.db import Database
 from callcenter.db.facts import Fact, Sealer, append
@@ -17,8 +18,11 @@ from callcenter.people import accounts, passwords, sign_ins, throttle
 from callcenter.people.accounts import BadAccount, NewAccount
 from callcenter.people.permissions import Role
 from callcenter.people.service import NotSignedIn, People, SignInRefused
+from callcenter.queue import service as queue
+from callcenter.queue.agents import Agent, AgentState
 from callcenter.stats.board import Board
 from callcenter.stats.service import restore
+from callcenter.store import Store
 from tests.web.conftest import PASSWORD, MovedClock
 
 ADDRESS = "203.0.113.7"
@@ -166,3 +170,44 @@ def test_ids_are_given_from_outside(database: Database) -> None:
     given = Given(1_700_000_000_000, b"seed")
     made = database.write_sync(lambda conn: accounts.add(conn, given.again(), new, "hash"))
     assert made.id == given.again().id()
+
+
+async def test_who_is_closed_is_paused_and_signed_out_in_one_go(
+    people: People, database: Database, keys: Keys, clock: MovedClock
+) -> None:
+    store = Store(database, keys, clock, people)
+    made = await asyncio.to_thread(people.add, NewAccount("agen", "Sari", Role.AGENT, PASSWORD))
+    ready = Agent(made.id, AgentState.READY, ready_since=1)
+    await database.write(lambda conn: queue.save_agent(conn, ready))
+    opened = await people.sign_in("agen", PASSWORD, ADDRESS)
+    await asyncio.to_thread(staff.close, store, "agen")
+    after = await database.read(lambda conn: queue.load_agent(conn, made.id, lock=False))
+    assert after is not None
+    assert after.state is AgentState.PAUSED
+    with pytest.raises(NotSignedIn):
+        await people.who(opened.token)
+    with pytest.raises(SignInRefused):
+        await people.sign_in("agen", PASSWORD, ADDRESS)
+    await asyncio.to_thread(staff.set_password, store, "agen", "kata-sandi-baru")
+    await asyncio.to_thread(staff.reopen, store, "agen")
+    with pytest.raises(SignInRefused):
+        await people.sign_in("agen", PASSWORD, ADDRESS)
+    again = await people.sign_in("agen", "kata-sandi-baru", ADDRESS)
+    await database.write(staff.end_of_closed)
+    await people.who(again.token)  # who is open again stays
+
+
+async def test_of_two_admins_who_are_closed_at_once_one_stays(
+    people: People, database: Database, keys: Keys, clock: MovedClock
+) -> None:
+    store = Store(database, keys, clock, people)
+    for name in ("adi", "ani"):
+        new = NewAccount(name, name, Role.ADMIN, PASSWORD)
+        await asyncio.to_thread(people.add, new)
+    ends = await asyncio.gather(
+        *(asyncio.to_thread(staff.close, store, name) for name in ("adi", "ani")),
+        return_exceptions=True,
+    )
+    assert [type(end) for end in ends].count(BadAccount) == 1
+    known = await database.read(accounts.every)
+    assert [one.active for one in known if one.role is Role.ADMIN].count(True) == 1

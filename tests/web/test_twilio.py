@@ -128,6 +128,9 @@ async def test_unsigned_is_refused_and_told_nothing(door: Door) -> None:
     answer = await door.post("/twilio/voice", arrival(), signed=False)
     assert (answer.status_code, answer.content) == (403, b"")
     assert await door.calls() == 0
+    counted = (await door.http.get("/metrics")).text.splitlines()
+    assert 'callcenter_line_refused_webhooks_total{line="twilio"} 1.0' in counted
+    assert 'callcenter_line_late_webhooks_total{line="twilio"} 0.0' in counted
 
 
 @pytest.mark.parametrize("key", [None, KEY], ids=["sha1", "sha256"])
