@@ -23,8 +23,10 @@ CHECK_S = (300, 3600)
 #: Messages to one number in a day, whatever asks for them.
 A_DAY_EACH = 10
 DAY_S = 86_400
-#: Whoever writes to us is answered once in this time, so that two machines don't talk for ever.
+#: Whoever writes to us is answered once in this time, so that two machines don't talk for ever;
+#: and so many are answered in it, so that nobody has us pay for a storm.
 ANSWER_S = 3600
+ANSWERS = 200
 
 _E164 = re.compile(r"\+[1-9][0-9]{5,14}")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}")

@@ -16,7 +16,7 @@ from sqlalchemy import Row
 from callcenter.clock import Given
 from callcenter.db import Connection, exclusive, upsert
 from callcenter.db.facts import Fact, append
-from callcenter.db.keys import Keys
+from callcenter.db.keys import KeyForgotten, Keys, Tampered
 from callcenter.messages import rules, tables
 from callcenter.messages.facts import MessageFact
 from callcenter.messages.model import FAILED, Channel, Event, Letter, Reason, State, after
@@ -162,8 +162,12 @@ def asked(connection: Connection, keys: Keys, now: int, texts: Texts, most: int)
         if is_opted_out(connection, row.recipient_hash):
             _move(connection, keys, now, row, Event.REFUSE, reason=Reason.OPTED_OUT)
             continue
+        letter = _letter(keys, texts, row)
+        if letter is None:
+            _move(connection, keys, now, row, Event.FAIL)
+            continue
         _move(connection, keys, now, row, Event.ASK)
-        letters.append(msgspec.structs.replace(_letter(keys, texts, row), asked_at=now))
+        letters.append(msgspec.structs.replace(letter, asked_at=now))
     return letters
 
 
@@ -179,7 +183,8 @@ def to_look_at(
         for row in _due(connection, now, state, most - len(letters)):
             later = rules.next_at(state, now, row.asked_at)
             connection.execute(tables.SET, {"of": row.id, "next_at": later})
-            letters.append(_letter(keys, texts, row))
+            letter = _letter(keys, texts, row)
+            letters += [] if letter is None else [letter]
     return letters
 
 
@@ -274,13 +279,18 @@ def _move(
     return True
 
 
-def _letter(keys: Keys, texts: Texts, row: _Row) -> Letter:
-    key = keys.open(row.key, _owner(row.id))
-    params = msgspec.json.decode(key.decrypt(row.params, "message.params"), type=dict[str, str])
+def _letter(keys: Keys, texts: Texts, row: _Row) -> Letter | None:
+    """None: whom it was for was forgotten, or somebody changed the row."""
+    try:
+        key = keys.open(row.key, _owner(row.id))
+        params = msgspec.json.decode(key.decrypt(row.params, "message.params"), type=dict[str, str])
+        recipient = key.decrypt(row.recipient, "message.recipient").decode()
+    except (KeyForgotten, Tampered):
+        return None
     return Letter(
         row.id,
         Channel(row.channel),
-        key.decrypt(row.recipient, "message.recipient").decode(),
+        recipient,
         texts.text(row.template, row.language, params),
         params,
         texts.content(row.template, row.language),
@@ -327,7 +337,8 @@ def written_to_us(
     """Somebody wrote to us: respect what they want, and give the template that answers them.
 
     None: no answer, because they had one within :data:`rules.ANSWER_S` (a ``message`` that is told
-    again gets the same one), want none, or are not to be answered at all (``answer`` is false).
+    again gets the same one), or too many others had; because they want none, or are not to be
+    answered at all (``answer`` is false).
     Whether the number is known to us, or has a case, is not looked at: everybody gets the same
     after the same work.
     """
@@ -341,10 +352,13 @@ def written_to_us(
     last = connection.execute(tables.ANSWERED, {"of": lookup}).first()
     again = last is not None and last.message == message
     lately = last is not None and now - last.at < rules.ANSWER_S * 1000
-    if not answer or (lately and not again) or (out and word is not Word.STOP):
+    since = now - rules.ANSWER_S * 1000
+    counted = {"since": since, "most": rules.ANSWERS}
+    storm = connection.execute(tables.COUNT_ANSWERED, counted).scalar_one() >= rules.ANSWERS
+    if not answer or ((lately or storm) and not again) or (out and word is not Word.STOP):
         return None
     if not again:
-        connection.execute(tables.FORGET_ANSWERED, {"before": now - rules.ANSWER_S * 1000})
+        connection.execute(tables.FORGET_ANSWERED, {"before": since})
         row = {"writer_hash": lookup, "message": message, "at": now}
         upsert(connection, tables.answered, row)
     return "stop_confirmed" if word is Word.STOP else "how_to_ask"

@@ -119,4 +119,10 @@ NO_MORE_OUT = delete(opted_out).where(opted_out.c.recipient_hash == bindparam("o
 ANSWERED = for_update(
     select(answered.c.message, answered.c.at).where(answered.c.writer_hash == bindparam("of"))
 )
+COUNT_ANSWERED = select(func.count()).select_from(
+    select(answered.c.at)
+    .where(answered.c.at > bindparam("since"))
+    .limit(bindparam("most"))
+    .subquery()
+)
 FORGET_ANSWERED = delete(answered).where(answered.c.at <= bindparam("before"))

@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, select
+from sqlalchemy import Connection, event, select, update
 
 from callcenter import resources
 from callcenter.clock import Given
 from callcenter.db import Database
-from callcenter.db.keys import Keys
+from callcenter.db.keys import FORGOTTEN, Keys
 from callcenter.db.tables import fact
 from callcenter.messages import rules, service, tables, texts
 from callcenter.messages.model import Channel, Event, Letter, Reason, State
@@ -218,6 +218,17 @@ def test_what_was_asked_for_and_not_answered_is_looked_for(store: Store) -> None
     assert len(store.looked(look_at + HOUR)) == 1
 
 
+def test_one_that_was_forgotten_stops_nobody(store: Store) -> None:
+    store.put()
+    store.put(recipient="+628111000222")
+    first = store.rows()[0].id
+    change = update(tables.message).where(tables.message.c.id == first).values(key=FORGOTTEN)
+    store.database.write_sync(lambda conn: conn.execute(change))
+    (letter,) = store.asked()
+    assert letter.id != first
+    assert {row.id: row.state for row in store.rows()} == {first: "failed", letter.id: "asked"}
+
+
 def test_tried_again_until_it_has_failed_too_often(store: Store) -> None:
     store.put()
     now, tries = NOW, 0
@@ -294,6 +305,16 @@ def test_ten_texts_at_once_are_answered_once(store: Store) -> None:
     with ThreadPoolExecutor(10) as pool:
         told = list(pool.map(lambda n: store.wrote("halo", message=f"SM{n}"), range(10)))
     assert sorted(told, key=str) == [None] * 9 + ["how_to_ask"]
+
+
+def test_a_storm_from_many_numbers_is_not_paid_for(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "ANSWERS", 5)
+    told = [store.wrote("x", number=f"+62812{n:07d}", message=f"SM{n}") for n in range(8)]
+    assert told == ["how_to_ask"] * 5 + [None] * 3
+    assert store.wrote("x", number="+628120000000", message="SM0") == "how_to_ask"
+    assert store.wrote("x", NOW + HOUR, message="SM9") == "how_to_ask"
 
 
 def test_what_is_told_twice_is_answered_alike(store: Store) -> None:

@@ -364,11 +364,10 @@ async def _hangs(_sender: TwilioSender, _letter: Letter) -> Answer:
 
 def test_our_own_time_limit(told: Callable[[Story], None]) -> None:
     async def story(office: Office) -> None:
-        await office.kill()
-        office.how = _sends_and_hangs
         office.deaf()
-        office.begin()
+        office.twilio.rest.faults.append(RestFault("hold", MESSAGES))
         await office.put()
+        assert await office.ends(30) == "asked"
         assert await office.ends(600) == "delivered"
         assert office.sent == [SAID]
 

@@ -26,6 +26,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 API = "/2010-04-01/Accounts/{account}"
 PAGE_SIZE = 50
+HOLD_S = 60.0
 
 
 class Refusal(Exception):
@@ -43,7 +44,7 @@ class RestFault:
     """What happens to the next ``times`` requests whose method and path match.
 
     ``kind``: ``refuse`` (500, nothing was done), ``throttle`` (429), ``lose`` (done, but the
-    connection is cut before the answer).
+    connection is cut before the answer), ``hold`` (done, but the answer takes ``HOLD_S``).
     """
 
     kind: str
@@ -189,18 +190,21 @@ class Rest:
         if not request.path.startswith("/2010-04-01/"):
             return await handler(request)
         with self.world.clock.busy():
-            response, lost = await self._answered(request, handler)
+            response, fault = await self._answered(request, handler)
         posted = dict(await request.post()) if request.method == "POST" else {}
         params = {name: str(value) for name, value in posted.items()}
         self.asked.append(Asked(request.method, request.path_qs, params, response.status))
-        if lost:
+        if fault == "hold":
+            await self.world.clock.sleep(HOLD_S)
+        if fault == "lose":
             assert request.transport is not None
             request.transport.abort()
         return response
 
     async def _answered(
         self, request: web.Request, handler: Handler
-    ) -> tuple[web.StreamResponse, bool]:
+    ) -> tuple[web.StreamResponse, str]:
+        """The answer, and what becomes of it."""
         fault = self._fault(request)
         try:
             if fault is not None and fault.kind == "refuse":
@@ -215,7 +219,7 @@ class Rest:
             response = _refused(refusal)
         except web.HTTPNotFound:
             response = _refused(Refusal(404, 20404))
-        return response, fault is not None and fault.kind == "lose"
+        return response, fault.kind if fault is not None else ""
 
     def _fault(self, request: web.Request) -> RestFault | None:
         for fault in self.faults:

@@ -113,7 +113,8 @@ class TwilioSender:
         except TwilioRefused as refused:
             if refused.gone and letter.provider_id is not None:
                 return []
-            raise TwilioAway(str(refused), sent=False) from refused
+            # Its own words may name the recipient.
+            raise TwilioAway(f"it refuses with {refused.code}", sent=False) from refused
         young = [one for one in listed if not self._older(one, age_s)]
         if len(young) == LOOKED:
             return None
