@@ -138,7 +138,7 @@ class OwnDialplan:
     def __init__(self, asterisk: Asterisk, crowd: Crowd, openings: list[int]) -> None:
         self._asterisk = asterisk
         self.crowd = crowd
-        self.openings = openings[:2]  # after the third key there is music
+        self.openings = openings[:-1]  # after the last key there is music
         self._members = 0
 
     async def agents(self, count: int) -> None:
@@ -304,7 +304,7 @@ async def prepared(
 
 
 def openings(menus: Sequence[Sequence[Path]]) -> list[int]:
-    """How the prompts begin that follow the first key, the second, and the third."""
+    """How the prompts begin that follow each key."""
     return [_opening(sounds[0]) for sounds in menus[1:]]
 
 

@@ -33,8 +33,8 @@ from callcenter.topics import uppers
 T = TypeVar("T")
 
 NUMBER = "1500630"
-#: The language (none of the others), a new complaint, wages.
-KEYS = "111"
+#: A new complaint, wages.
+KEYS = "11"
 #: Nothing in a call may keep anybody waiting longer.
 PATIENCE_S = 20.0
 

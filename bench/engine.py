@@ -24,13 +24,13 @@ CASE = PretendCase("2600000009", "123456", "in_progress", "upah", "WAS")
 JOURNEYS: dict[str, tuple[int, tuple[str, ...]]] = {
     "complaint, two wrong keys, agent, number and PIN": (
         OPEN,
-        ("", "7", "", "1", "1", "", "agent", "*", "1", "gone"),
+        ("7", "", "1", "1", "", "agent", "*", "1", "gone"),
     ),
     "status of a case by number and PIN": (
         OPEN,
-        ("", "2", CASE.number, CASE.pin, "1", "", "gone"),
+        ("2", CASE.number, CASE.pin, "1", "", "gone"),
     ),
-    "message out of hours": (CLOSED, ("", "1", "1", "1", "1", "recording", "gone")),
+    "message out of hours": (CLOSED, ("1", "1", "1", "1", "recording", "gone")),
 }
 
 

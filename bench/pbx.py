@@ -39,7 +39,7 @@ ringinuse = no
 
 
 async def menus(voice: Voice) -> list[tuple[Path, ...]]:
-    """What a caller hears on the way into the queue: the sound files of the three menus, and of the
+    """What a caller hears on the way into the queue: the sound files of the two menus, and of the
     first words in the queue; made where they are missing."""
     folder = resources.flows()
     codes = topics.load((folder / "topics.yaml").read_text(encoding="utf-8"))

@@ -19,14 +19,14 @@ from tests.capabilities import require
 from tests.e2e.asterisk import free_port
 
 SCENARIOS = Path(__file__).parent / "sipp"
-#: Before each of the three keys, ms.
+#: Before each of the two keys, ms.
 THINK_MS = 1_500
 #: From the last key until the caller hangs up, ms: waiting, ringing and talking.
 STAY_MS = 5_500
 #: Until an agent lifts the receiver, ms.
 RING_MS = 500
 #: One call from the first INVITE to the last 200, seconds, when nothing is late.
-CALL_S = (3 * THINK_MS + STAY_MS) / 1000
+CALL_S = (2 * THINK_MS + STAY_MS) / 1000
 #: Media ports: each SIPp counts up from its first, four a call, and begins again after 10,000.
 CALLER_MEDIA, AGENT_MEDIA = range(40_000, 50_000), range(50_000, 60_000)
 ASTERISK_MEDIA = range(20_000, 30_000)

@@ -76,9 +76,9 @@ def ask(served: Served, path: str, body: dict[str, str] | None = None) -> dict[s
 
 
 def caller_waits(served: Served, number: str, topic: str) -> None:
-    """A caller who goes on in Indonesian, chooses ``topic``, and is in the queue."""
+    """A caller with a new complaint, who chooses ``topic`` and is in the queue."""
     call = ask(served, "/simulator/calls", {"from": number, "to": "1500630"})["call"]
-    for key in ("1", "1", topic):
+    for key in ("1", topic):
         wait_for(served, call, "keys")
         ask(served, f"/simulator/calls/{call}/keys", {"keys": key})
     wait_for(served, call, "music")

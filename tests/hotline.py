@@ -170,10 +170,6 @@ class Hotline:
             await self.simulator.keys(leg, each)
             await self.settle()
 
-    async def silent(self, leg: str) -> None:
-        await self.simulator.silence(leg)
-        await self.settle()
-
     async def hang_up(self, leg: str) -> None:
         await self.simulator.hang_up(leg)
         await self.settle()

@@ -59,9 +59,11 @@ def take(walk: Walk, node: AskingNode, event: Event) -> Outcome:
 def _ask_menu(walk: Walk, node: model.Menu) -> Outcome:
     walk.say(node.prompt)
     for key, option in node.options.items():
-        if option.hidden:
+        if option.hidden or option.language == walk.visit.language:
             continue
-        if option.label is not None:
+        if option.language is not None:
+            _offer(walk, option.language, key)
+        elif option.label is not None:
             _option(walk, walk.label(option.label), key)
         elif option.topic is not None:
             _option(walk, walk.words(walk.visit.language, "topic", option.topic), key)
@@ -93,6 +95,8 @@ def _choose(walk: Walk, node: model.Menu, key: str) -> Outcome:
     if option.topic is not None:
         walk.change(topic=option.topic)
         walk.note("topic_chosen", topic=option.topic)
+    if option.language is not None:
+        _speak(walk, option.language)
     return option.to
 
 
@@ -118,17 +122,26 @@ def _again(walk: Walk, node: model.Asking, what: str, ask: Callable[[], Outcome]
 
 def _offer_languages(walk: Walk, node: model.LanguageChoice) -> Outcome:
     for key, language in node.options.items():
-        name = READERS[language].key(key)
-        walk.say((flowset.OFFER,), {"key": name}, language)
-        walk.steps.append(OPTION_PAUSE)
+        _offer(walk, language, key)
     return line.Keys(most=1, first_ms=node.timeout_s * 1000)
 
 
+def _offer(walk: Walk, language: str, key: str) -> None:
+    """In its own words and voice."""
+    walk.say((flowset.OFFER,), {"key": READERS[language].key(key)}, language)
+    walk.steps.append(OPTION_PAUSE)
+
+
 def _choose_language(walk: Walk, node: model.LanguageChoice, key: str | None) -> Outcome:
-    if key is not None and key in node.options:
-        walk.change(language=node.options[key])
-    walk.note("language_chosen", language=walk.visit.language)
+    chosen = None if key is None else node.options.get(key)
+    _speak(walk, chosen or walk.visit.language)
     return node.next
+
+
+def _speak(walk: Walk, language: str) -> None:
+    """From here on in ``language``."""
+    walk.change(language=language)
+    walk.note("language_chosen", language=language)
 
 
 # --- collect ----------------------------------------------------------------------------------

@@ -144,14 +144,21 @@ class FlowCheck:
                 self.error((*at, "options", "0"), "this key leads to the operator")
         for key, option in node.options.items():
             path = (*at, "options", key)
-            if option.topic is not None:
-                self.topic((*path, "topic"), option.topic)
-            if option.label is not None:
-                self.label((*path, "label"), option.label)
-            elif option.topic is None and not option.hidden:
-                self.error(path, "label is missing")
+            self.spoken(path, option)
             for name, value in option.set.items():
                 self.assign((*path, "set", name), name, value)
+
+    def spoken(self, path: Path, option: model.Option) -> None:
+        if option.topic is not None:
+            self.topic((*path, "topic"), option.topic)
+        if option.label is not None:
+            self.label((*path, "label"), option.label)
+        if option.language is not None:
+            self.offer((*path, "language"), option.language)
+            if option.label is not None or option.topic is not None:
+                self.error(path, "a language is offered in its own words, without label or topic")
+        elif option.label is None and option.topic is None and not option.hidden:
+            self.error(path, "label is missing")
 
     def label(self, path: Path, key: str) -> None:
         """A prompt that is put into a sentence."""
@@ -168,10 +175,13 @@ class FlowCheck:
             self.error(path, f"'{value}' is no {variable.type} that '{name}' can hold")
 
     def language(self, at: Path, node: model.LanguageChoice) -> None:
-        self.prompts(at, (flowset.OFFER,))
         for key, language in node.options.items():
-            if language not in self.files.prompts:
-                self.error((*at, "options", key), f"there is no prompts/{language}.yaml")
+            self.offer((*at, "options", key), language)
+
+    def offer(self, path: Path, language: str) -> None:
+        self.prompts(path, (flowset.OFFER,))
+        if language not in self.files.prompts:
+            self.error(path, f"there is no prompts/{language}.yaml")
 
     def collect(self, at: Path, node: model.Collect) -> None:
         self.digits((*at, "save"), node.save)

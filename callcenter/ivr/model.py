@@ -93,10 +93,12 @@ class Asking(Node):
 
 class Option(Record):
     """Spoken as the prompt ``menu.option`` ("Untuk …, tekan …"), unless ``hidden``. ``label`` may
-    be left out when there is a ``topic``: its label is said."""
+    be left out when there is a ``topic``: its label is said. A ``language``, which has neither, is
+    offered in its own words (prompt ``language.offer``) to callers who hear another one."""
 
     label: PromptKey | None = None
     topic: Word | None = None
+    language: Language | None = None
     set: dict[Name, StrictInt | StrictBool | Text] = {}
     hidden: StrictBool = False
     to: Id

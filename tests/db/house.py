@@ -91,8 +91,7 @@ class House:
 
     async def asks(self, leg: str = "leg") -> None:
         """The caller asks for a person, about wages."""
-        await self.calls.handle(line.Silence(leg, 1))
-        for rev in (2, 3):
+        for rev in (1, 2):
             await self.calls.handle(line.DigitsEntered(leg, rev, "1"))
 
     async def queues(self, leg: str = "leg") -> str:

@@ -53,7 +53,6 @@ async def test_no_statement_looks_at_every_call(
 async def _a_call(hotline: Hotline, agent: str) -> None:
     """A complaint, told to an agent; then its status is asked for."""
     caller = await hotline.dial()
-    await hotline.silent(caller)
     await hotline.press(caller, "1", "1")
     await hotline.desk.accept(agent, await hotline.offered(agent))
     await hotline.settle()
@@ -66,7 +65,6 @@ async def _a_call(hotline: Hotline, agent: str) -> None:
     await hotline.hang_up(caller)
     await hotline.desk.wrap_up_done(agent, "complaint")
     again = await hotline.dial()
-    await hotline.silent(again)
     await hotline.press(again, "2", number, pin)
     await hotline.hang_up(again)
 

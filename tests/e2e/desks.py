@@ -13,7 +13,7 @@ from tests.e2e.phones import AgentPhone, Phone, Phones, until
 #: something else makes gaps of up to 0.4 s by itself.
 GAP_S = 0.5
 #: Keys from the first prompt to the queue of a topic.
-WAGES, DISMISSAL, SECURITY = "111", "112", "113"
+WAGES, DISMISSAL, SECURITY = "11", "12", "13"
 
 
 class Desk:

@@ -149,9 +149,9 @@ def sign_in(page: Page, served: Served, username: str) -> None:
     page.wait_for_selector("nav a[aria-current=page]")
 
 
-def call_the_hotline(page: Page, served: Served, keys: str = "111") -> None:
+def call_the_hotline(page: Page, served: Served, keys: str = "11") -> None:
     """Call from the simulated phone; ``keys``: each pressed once the hotline has said something
-    new (1: go on in Indonesian, 1: a complaint, 1: about wages)."""
+    new (1: a complaint, 1: about wages)."""
     page.goto(f"{served.url}/phone")
     page.click(".numbers .go")
     heard = 0

@@ -83,7 +83,7 @@ def test_answered_in_the_browser(
     page.wait_for_selector(".state-bar.good")
 
     (caller,) = phones.call("+628111234567", tone=CALLER_HZ)
-    caller.press("111")
+    caller.press("11")
     page.wait_for_selector(".offer h2")
     assert "+62 811 1234 567" in page.inner_text(".offer")
     page.keyboard.press("F2")
@@ -144,7 +144,7 @@ def test_the_agents_page_is_closed_in_mid_talk(
     page.keyboard.press("F4")
     page.wait_for_selector(".state-bar.good")
     (caller,) = phones.call("+628111234567", tone=CALLER_HZ)
-    caller.press("111")
+    caller.press("11")
     page.wait_for_selector(".offer h2")
     page.keyboard.press("F2")
     until(lambda: shown(page)["agent"]["state"] == "talking", "they talk")

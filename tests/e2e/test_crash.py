@@ -105,7 +105,7 @@ def everybody(application: Application, exchange: Exchange, phones: Phones) -> S
     press(rung, SECURITY)
     until(lambda: len(waiting_calls(application, "jamsos")) == 4, "four wait for security")
     in_ivr = phones.call("+628120000", count=5)
-    for caller, keys in zip(in_ivr, ("", "1", "11", "12", "12" + case["number"]), strict=True):
+    for caller, keys in zip(in_ivr, ("", "9", "1", "2", "2" + case["number"]), strict=True):
         if keys:
             caller.press(keys)
     until(
@@ -181,9 +181,8 @@ def flows_go_on(scene: Scene, back: float, stages: list[str]) -> None:
     """Who listened hears it again from its beginning, and what they press then counts."""
     case = scene.talks[0].desk.console.shown["call"]["case"]
     keys = {
-        "language": SECURITY,
-        "top": SECURITY[1:],
-        "topic": SECURITY[2:],
+        "top": SECURITY,
+        "topic": SECURITY[1:],
         "ask_number": case["number"] + case["pin"],
         "ask_pin": case["pin"],
     }

@@ -51,7 +51,7 @@ def status_by_number_and_pin(hotline: Application, exchange: Exchange, phones: P
     (desk,) = desks(hotline, phones, "upah", "status", hertz=800)
     sign_in(hotline, [desk], ready=True)
     (first,) = phones.call("+6281100001")
-    first.press("111")
+    first.press("11")
     talk = desk.console.wait_state("talking")["call"]
     number, pin = talk["case"]["number"], talk["case"]["pin"]
     first.hang_up()
@@ -61,7 +61,7 @@ def status_by_number_and_pin(hotline: Application, exchange: Exchange, phones: P
     (again,) = phones.call("+6281100002")
     call = call_of(hotline, exchange, again)
     wrong = f"{(int(pin) + 1) % 1_000_000:06d}"
-    again.press("12" + number + wrong)
+    again.press("2" + number + wrong)
     until(lambda: "pin_refused" in kinds(hotline, call), "a wrong PIN is refused")
     again.press(number + pin)
     asked = time.time()
@@ -76,7 +76,7 @@ def status_by_number_and_pin(hotline: Application, exchange: Exchange, phones: P
 def silence_and_wrong_keys(hotline: Application, exchange: Exchange, phones: Phones) -> None:
     (caller,) = phones.call("+6281200001")
     call = call_of(hotline, exchange, caller)
-    wait_stage(hotline, call, "top")  # nothing pressed: Indonesian
+    wait_stage(hotline, call, "top")
 
     def told() -> int:
         """How many Turns the caller has been given."""
@@ -84,7 +84,7 @@ def silence_and_wrong_keys(hotline: Application, exchange: Exchange, phones: Pho
         return int(leg.rev)
 
     said = told()
-    until(lambda: told() == said + 1, "silence is answered")
+    until(lambda: told() == said + 1, "silence is answered", 40)
     assert row(hotline, call).stage == "top"  # type: ignore[attr-defined]
     caller.press("8")
     until(lambda: told() == said + 2, "a wrong key is answered")
@@ -116,9 +116,9 @@ def nobody_comes_and_the_next_one_is_asked(
     mobile = hotline.agent("ponsel").ready()
 
     (waits,) = phones.call("+6281300001", tone=CALLER_HZ)
-    waits.press("112")
+    waits.press("12")
     (other,) = phones.call("+6281300002", tone=CALLER_HZ)
-    other.press("113")
+    other.press("13")
     call = call_of(hotline, exchange, waits)
 
     # The voicemail says its piece; after a while the offer is over.
@@ -163,7 +163,7 @@ def the_caller_hangs_up_while_the_agent_answers(
     sign_in(hotline, [desk], ready=True)
     (caller,) = phones.call("+6281400001")
     call = call_of(hotline, exchange, caller)
-    caller.press("114")
+    caller.press("14")
     rings = desk.phone.wait("ringing")
     rings.answer()
     caller.hang_up()
@@ -227,7 +227,7 @@ def test_a_message_after_hours(
     closed.start()
     (caller,) = phones.call("+6281500001", tone=CALLER_HZ)
     call = call_of(closed, exchange, caller)
-    caller.press("111")
+    caller.press("11")
     wait_stage(closed, call, "number_and_pin")
     caller.press("1")
     wait_stage(closed, call, "record")

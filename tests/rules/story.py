@@ -140,7 +140,6 @@ class Story:
     def queues(self, name: str = "simulator") -> None:
         """The caller asks for a person about wages, and waits."""
         self.dials(name)
-        self.silent()  # language
         self.presses("1", "1")
         assert self.call.state is CallState.WAITING
 

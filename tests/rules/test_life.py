@@ -75,7 +75,6 @@ def test_a_call_without_a_case_gets_one_when_it_is_answered(story: Story) -> Non
     story.center.store_fails = 1.0  # while the flow asks for it
     story.dials()
     story.center.store_fails = 0.0
-    story.silent()
     story.presses("1", "1")
     visit = story.call.visit
     assert visit is not None
@@ -239,7 +238,6 @@ def test_what_an_agents_phone_can_not_have_done_is_refused(on_the_phone: Story) 
 
 def test_a_goodbye_that_can_not_be_said_is_a_hang_up(story: Story) -> None:
     story.dials()
-    story.silent()
     story.presses("2")
     for _ in range(20):
         if isinstance(story.wait(), line.Gone):
@@ -272,7 +270,7 @@ def test_a_turn_that_can_not_be_done_is_a_silence(story: Story) -> None:
     story.tell(line.Refused("caller", Cause.FAILED, before.rev))
     after = story.ear.turns["caller"]
     assert after.rev == before.rev + 1
-    assert after.wait != before.wait
+    assert after.steps != before.steps
     assert story.tell(line.Refused("caller", Cause.FAILED, before.rev)).refused is not None
     assert story.tell(line.Refused("caller", Cause.FAILED)).refused is not None
 

@@ -32,7 +32,6 @@ async def closed(database: Database, keys: Keys, tmp_path: Path) -> AsyncIterato
 async def first_complaint(hotline: Hotline, agent: str) -> tuple[str, str]:
     """A caller complains about wages; gives the number and the PIN of the case."""
     caller = await hotline.dial()
-    await hotline.silent(caller)  # language: Indonesian
     await hotline.press(caller, "1", "1")
     offer = await hotline.offered(agent)
     shown = await hotline.console(agent)
@@ -83,7 +82,6 @@ async def test_status_by_number_and_pin(hotline: Hotline) -> None:
     agent = await hotline.agent("sari")
     number, pin = await first_complaint(hotline, agent)
     caller = await hotline.dial("+628999000111")
-    await hotline.silent(caller)
     await hotline.press(caller, "2", number, pin)
     heard = hotline.heard(caller)
     assert "sudah kami terima" in heard
@@ -100,7 +98,6 @@ async def test_wrong_pin_and_unknown_number_sound_the_same(hotline: Hotline) -> 
     heard = []
     for keyed in ((number, wrong), (make_number(2026, "0000000"), pin)):
         caller = await hotline.dial("+628999000111")
-        await hotline.silent(caller)
         await hotline.press(caller, "2", *keyed)
         heard.append(hotline.heard(caller))
         await hotline.hang_up(caller)
@@ -112,7 +109,6 @@ async def test_agent_misses_and_the_next_one_answers(hotline: Hotline) -> None:
     await hotline.pass_time(1)
     second = await hotline.agent("budi")
     caller = await hotline.dial()
-    await hotline.silent(caller)
     await hotline.press(caller, "1", "1")
     missed = await hotline.offered(first)
     assert (await hotline.console(second)).offer is None
@@ -131,7 +127,6 @@ async def test_agent_misses_and_the_next_one_answers(hotline: Hotline) -> None:
 async def test_caller_leaves_while_the_agent_answers(hotline: Hotline) -> None:
     agent = await hotline.agent("sari")
     caller = await hotline.dial()
-    await hotline.silent(caller)
     await hotline.press(caller, "1", "1")
     offer = await hotline.offered(agent)
     await hotline.hang_up(caller)
@@ -150,7 +145,6 @@ async def test_declined_goes_to_the_next_and_returns_to_the_same_only_later(
 ) -> None:
     agent = await hotline.agent("sari")
     caller = await hotline.dial()
-    await hotline.silent(caller)
     await hotline.press(caller, "1", "1")
     await hotline.desk.decline(agent, await hotline.offered(agent))
     await hotline.pass_time(20)
@@ -163,7 +157,6 @@ async def test_declined_goes_to_the_next_and_returns_to_the_same_only_later(
 async def test_agents_phone_vanishes_and_the_caller_is_kept(hotline: Hotline) -> None:
     agent = await hotline.agent("sari")
     caller = await hotline.dial()
-    await hotline.silent(caller)
     await hotline.press(caller, "1", "1")
     await hotline.desk.accept(agent, await hotline.offered(agent))
     await hotline.settle()
@@ -189,7 +182,6 @@ async def test_agents_phone_vanishes_and_the_caller_is_kept(hotline: Hotline) ->
 
 async def test_message_after_hours(closed: Hotline) -> None:
     caller = await closed.dial()
-    await closed.silent(caller)
     await closed.press(caller, "1", "1")
     for _ in range(6):
         if closed.state(caller)[1] == "recording":
@@ -216,7 +208,6 @@ async def test_message_after_hours(closed: Hotline) -> None:
 async def test_a_dropped_call_keeps_its_draft(hotline: Hotline) -> None:
     await hotline.agent("sari", ready=False)
     caller = await hotline.dial()
-    await hotline.silent(caller)
     await hotline.press(caller, "1", "2")
     assert hotline.state(caller)[1] in ("music", "prompts_end")
     await hotline.hang_up(caller)
@@ -228,7 +219,6 @@ async def test_a_dropped_call_keeps_its_draft(hotline: Hotline) -> None:
 async def test_wrap_up_ends_by_itself(hotline: Hotline) -> None:
     agent = await hotline.agent("sari")
     caller = await hotline.dial()
-    await hotline.silent(caller)
     await hotline.press(caller, "1", "1")
     await hotline.desk.accept(agent, await hotline.offered(agent))
     await hotline.settle()
@@ -245,7 +235,6 @@ async def test_callers_keep_their_place_over_a_restart(
     async with Hotline(database, keys, tmp_path) as before:
         await before.agent("sari", ready=False)
         caller = await before.dial()
-        await before.silent(caller)
         await before.press(caller, "1", "1")
         now = before.clock.now()
     async with Hotline(database, keys, tmp_path, now + 1000) as after:

@@ -18,7 +18,7 @@ def run(text: str) -> None:
 
 
 def test_a_call_that_goes_as_written() -> None:
-    run(START + "  - hangs_up: true\n  - expect: {finished: true, node: language}\n")
+    run(START + "  - hangs_up: true\n  - expect: {finished: true, node: top}\n")
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_a_call_that_goes_as_written() -> None:
     [
         ("steps:\n  - hears: welcome\n", "heard ['welcome', 'language.offer'], not ['welcome']"),
         (START + "  - says: Halo\n", "never heard 'Halo'"),
-        (START + "  - speaks: 4\n", "RecordingMade does not fit here (language, keys)"),
+        (START + "  - speaks: 4\n", "RecordingMade does not fit here (top, keys)"),
         (START + "  - talks: agent\n", "TalkEnded does not fit here"),
         (START + "  - listens: true\n", "PromptsEnded does not fit here"),
         (START + "  - expect: {language: en}\n", "language is 'id', not 'en'"),

@@ -66,8 +66,6 @@ _OUTCOMES: Final = {
     "wrong_number": 3,
     "abusive": 2,
 }
-#: Stay silent at a question.
-SILENT: Final = ""
 
 
 def number(chance: random.Random) -> str | None:
@@ -77,13 +75,13 @@ def number(chance: random.Random) -> str | None:
 
 def intention(chance: random.Random, cases: list[tuple[str, str]]) -> list[str]:
     """The keys that a caller means to press, question by question, in the shipped flow."""
-    language = "9" if chance.random() < 0.06 else SILENT
+    language = ["9"] if chance.random() < 0.06 else []
     if cases and chance.random() < 0.2:
         case, pin = chance.choice(cases)
-        return [language, "2", case, pin if chance.random() < 0.85 else "000000"]
+        return [*language, "2", case, pin if chance.random() < 0.85 else "000000"]
     slips = ["8"] if chance.random() < 0.05 else []  # a wrong key first
     topic = chance.choices(list(_TOPICS), list(_TOPICS.values()))[0]
-    return [language, *slips, "1", topic]
+    return [*language, *slips, "1", topic]
 
 
 def narrative(topic: str, chance: random.Random) -> str:

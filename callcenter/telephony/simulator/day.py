@@ -236,10 +236,8 @@ class Day:
         chance = caller.chance
         spoken_s = letters / LETTERS_PER_S
         if wait == "keys":
-            keys = caller.next_keys()
-            if keys:
-                await self._pass(spoken_s * chance.uniform(0.5, 1.0) + chance.uniform(0.5, 3))
-                await self._line.keys(call, keys)
+            await self._pass(spoken_s * chance.uniform(0.5, 1.0) + chance.uniform(0.5, 3))
+            await self._line.keys(call, caller.next_keys())
         elif wait == "recording":
             await self._pass(spoken_s + chance.uniform(8, 40))
             await self._line.speak(call, chance.choice(characters.MESSAGES))
@@ -344,7 +342,7 @@ class _Caller:
         self._patience_ms = int(max(20, chance.expovariate(1 / 420)) * 1000)
 
     def next_keys(self) -> str:
-        """What to press at this question; nothing: stay silent. When the plan is used up: "1"."""
+        """What to press at this question. When the plan is used up: "1"."""
         return self._keys.pop(0) if self._keys else "1"
 
     def waited_out(self, ms: int) -> bool:

@@ -82,35 +82,6 @@ def test_star_repeats_as_often_as_allowed() -> None:
     assert texts(caller.keys("*"))[0] == "Salah satu."
 
 
-LANGUAGE = """
-start: l
-on_error: bye
-nodes:
-  l: {type: language, options: {"9": en}, next: bye}
-  bye: {type: hangup, prompt: bye}
-"""
-
-
-@pytest.mark.parametrize("key, language, said", [("9", "en", "Goodbye."), ("4", "id", "Selamat")])
-def test_language_is_offered_in_itself(key: str, language: str, said: str) -> None:
-    caller = Caller(flow_set(LANGUAGE))
-    assert caller.step.steps[0] == line.Say("For English, press nine.", "en")
-    caller.keys(key)
-    assert caller.visit.language == language
-    assert caller.notes == [("language_chosen", {"language": language})]
-    step = caller.step.steps[0]
-    assert isinstance(step, line.Say)
-    assert step.language == language
-    assert step.text.startswith(said)
-
-
-def test_silence_keeps_the_language() -> None:
-    caller = Caller(flow_set(LANGUAGE))
-    caller.silent()
-    assert caller.visit.language == "id"
-    assert caller.notes == [("language_chosen", {"language": "id"})]
-
-
 COLLECT = """
 start: c
 on_error: failed
@@ -529,7 +500,7 @@ nodes:
 def test_another_version_of_the_flows_is_not_walked_by_mistake() -> None:
     caller = Caller(flow_set(MENU))
     with pytest.raises(ValueError, match="another version"):
-        engine.step(flow_set(LANGUAGE), caller.visit, line.Silence("leg", 1), NOW)
+        engine.step(flow_set(HOURS), caller.visit, line.Silence("leg", 1), NOW)
 
 
 def test_unknown_beginnings() -> None:

@@ -182,6 +182,22 @@ def test_every_file_counts_in_the_hash(file: str) -> None:
             "nodes.x.options.9: there is no prompts/fr.yaml",
         ),
         (
+            '{type: menu, options: {"9": {language: fr, to: bye}}, on_fail: bye}',
+            "nodes.x.options.9.language: there is no prompts/fr.yaml",
+        ),
+        (
+            '{type: menu, options: {"9": {language: en, label: label.one, to: bye}}, on_fail: bye}',
+            "nodes.x.options.9: a language is offered in its own words, without label or topic",
+        ),
+        (
+            '{type: menu, options: {"9": {language: en, topic: upah, to: bye}}, on_fail: bye}',
+            "nodes.x.options.9: a language is offered in its own words, without label or topic",
+        ),
+        (
+            '{type: menu, options: {"9": {language: en, to: eb}}, on_fail: bye}',
+            "nodes.x.options.9.to: unknown node 'eb'",
+        ),
+        (
             "{type: record, prompt: ask, consent: ask, next: bye, on_empty: bye}",
             "nodes.x: consent and on_refuse belong together",
         ),

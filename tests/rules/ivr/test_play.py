@@ -33,11 +33,10 @@ def played(
 
 
 def test_a_complaint_from_end_to_end() -> None:
-    written, visit = played(["", "1", "1", "", "what?", "/agent", "*", "1"])
-    assert written[1:4] == [
+    written, visit = played(["1", "1", "", "what?", "/agent", "*", "1"])
+    assert written[1:3] == [
         "  Selamat datang di layanan pengaduan Kementerian Ketenagakerjaan. "
         "For English, press nine.",
-        "keys> ",
         "  Untuk membuat pengaduan baru, tekan satu.",
     ]
     assert "  · topic_chosen topic=upah" in written
@@ -50,7 +49,7 @@ def test_a_complaint_from_end_to_end() -> None:
 
 
 def test_time_passes_with_the_music() -> None:
-    written, visit = played(["", "0", *[""] * 40])
+    written, visit = played(["0", *[""] * 40])
     assert any("Anda sudah menunggu lama" in text for text in written)
     assert visit.finished
 
@@ -66,14 +65,14 @@ def test_a_message_on_a_sunday() -> None:
 def test_a_status_and_the_end_of_input_is_a_hang_up() -> None:
     case = PretendCase("2648151621", "123456", "routed", "phk", "PHI")
     pretend = Pretend(cases={case.number: case})
-    written, visit = played(["", "2", "2648151621#", "123456"], pretend=pretend)
+    written, visit = played(["2", "2648151621#", "123456"], pretend=pretend)
     assert any("sudah kami teruskan kepada pihak yang berwenang" in text for text in written)
     assert visit.finished
     assert pretend.asked == ["find_case"]
 
 
 def test_an_agent_who_is_lost() -> None:
-    written, _ = played(["", "0", "/lost", "/hangup"], pretend=Pretend(needs.Staff(1, 0, 2, 200)))
+    written, _ = played(["0", "/lost", "/hangup"], pretend=Pretend(needs.Staff(1, 0, 2, 200)))
     assert any("Anda kami dahulukan" in text for text in written)
 
 
