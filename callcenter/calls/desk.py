@@ -16,6 +16,7 @@ from callcenter.calls.model import Accepted, Declined, HungUp
 from callcenter.calls.moves import agent_moved
 from callcenter.calls.outcomes import OUTCOMES, UNSAID
 from callcenter.calls.service import Calls, Done
+from callcenter.calls.vault import service as vault
 from callcenter.cases import service as cases
 from callcenter.cases.service import CaseForm, CaseView
 from callcenter.clock import Given
@@ -149,18 +150,29 @@ class Desk:
             cases.save(
                 connection,
                 self._calls.keys,
-                given.now,
+                given,
                 case=case,
                 agent=agent,
                 form=form,
                 topics=self._calls.topics,
+                caller=self._opened_from(connection, stored),
             )
+            if form.anonymous:
+                vault.anonymise(connection, self._calls.keys, given, case, by=agent)
             saved = cases.load(connection, self._calls.keys, case, call=call, call_key=stored.key)
             view[:] = [saved]
             return Done()
 
         await self._calls.commit(decide)
         return view[0]
+
+    def _opened_from(self, connection: Connection, stored: tables.Stored) -> str | None:
+        """The caller's number, if it was this call that opened its case: whoever asks about a case
+        later may be somebody else."""
+        case = stored.call.case
+        if case is None or not cases.opened_by(connection, stored.call.id, case):
+            return None
+        return tables.caller_number(self._calls.keys, stored)
 
     async def wrap_up_done(self, agent: str, outcome: str) -> None:
         """The agent says what the call came to and is free again.

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    func,
     insert,
     select,
     update,
@@ -23,7 +24,7 @@ from sqlalchemy import (
 
 from callcenter.calls.model import Call, CallState, Leg, LegState, Outcome
 from callcenter.db import Connection, by_key, for_update, metadata, upsert
-from callcenter.db.keys import DataKey, Keys
+from callcenter.db.keys import FORGOTTEN, DataKey, Keys
 from callcenter.db.schema import column_names
 from callcenter.ivr.flowset import FlowSet
 from callcenter.ivr.visit import decode_visit
@@ -50,14 +51,21 @@ call = Table(
     Column("stage", String(80)),  #: the node where the caller was last
     Column("cause", String(16)),
     Column("outcome", String(40)),
-    Column("key", LargeBinary),  #: wrapped; NULL once the call was forgotten
+    Column("key", LargeBinary),  #: wrapped; empty once the call was forgotten
     Column("number", LargeBinary),  #: the caller's number, the only place where it is written
     Column("number_hash", String(64), index=True),
+    #: Of an anonymous caller, for a day: lets them come back to their draft, and nothing else.
+    Column("reconnect", String(64)),
     Column("visit", LargeBinary),
     Index("ix_call_started", "started_at"),
 )
 _live = call.c.state != CallState.ENDED.value
 Index("ix_call_live", call.c.line, sqlite_where=_live, postgresql_where=_live)
+#: Those that no case needs, until they are forgotten.
+_alone = call.c.case.is_(None) & (func.length(call.c.key) > 0)
+Index("ix_call_alone", call.c.ended_at, sqlite_where=_alone, postgresql_where=_alone)
+_may_return = call.c.reconnect.is_not(None)
+Index("ix_call_reconnect", call.c.reconnect, sqlite_where=_may_return, postgresql_where=_may_return)
 
 leg = Table(
     "leg",
@@ -92,6 +100,9 @@ flow_version = Table(
 )
 
 
+#: An anonymous caller may come back to a dropped call for so long.
+RECONNECT_MS = 86_400_000
+
 # Made once: to make a statement anew costs several times what it takes to run.
 _CALL_OF_LEG = select(leg.c.call).where(leg.c.id == bindparam("of"))
 _LEGS = select(leg).where(leg.c.call == bindparam("of")).order_by(leg.c.started_at)
@@ -104,6 +115,15 @@ _NEWEST_TURN = (
 )
 _WHO_CALLED = select(call.c.case, call.c.language, call.c.number.is_(None).label("withheld")).where(
     call.c.id == bindparam("of")
+)
+_FORGET_TURNS = update(leg).where(leg.c.call == bindparam("of")).values(turn=None)
+_WHO_RETURNS = (
+    select(call.c.id)
+    .where(
+        call.c.reconnect.in_(bindparam("hashes", expanding=True)),
+        call.c.started_at > bindparam("since"),
+    )
+    .order_by(call.c.started_at.desc())
 )
 _LATEST_TALKS = (
     select(call.c.answered_at, call.c.ended_at)
@@ -290,6 +310,55 @@ def who_called(connection: Connection, call_id: str) -> Caller | None:
     """The caller of a call, without the number."""
     row = connection.execute(_WHO_CALLED, {"of": call_id}).first()
     return None if row is None else Caller(*row)
+
+
+class Said(msgspec.Struct, frozen=True):
+    """What of a call tells who called, and whether it goes on."""
+
+    live: bool
+    started_at: int
+    number: str | None
+
+
+def who_rang(connection: Connection, keys: Keys, call_id: str) -> Said | None:
+    """The caller's number in a call, locked; None when there is no such call, or it was
+    forgotten."""
+    row = connection.execute(by_key(call, lock=True), {"key": call_id}).first()
+    if row is None or not row.key:
+        return None
+    number = None
+    if row.number is not None:
+        key = keys.open(row.key, owner(call_id))
+        number = key.decrypt(row.number, "call.number").decode()
+    return Said(row.state != CallState.ENDED.value, row.started_at, number)
+
+
+def forget_caller(connection: Connection, call_id: str, reconnect: str | None = None) -> None:
+    """Keep nothing of the call by which its caller is known. ``reconnect``: the keyed hash of the
+    day by which they may come back."""
+    gone = {"number": None, "number_hash": None, "reconnect": reconnect}
+    connection.execute(_SET_CALL, {"of": call_id, **gone})
+
+
+def forget(connection: Connection, call_id: str) -> None:
+    """Destroy the call's key and what was encrypted under it; the row stays."""
+    gone = dict.fromkeys(("number", "number_hash", "reconnect", "visit"))
+    connection.execute(_SET_CALL, {"of": call_id, "key": FORGOTTEN, **gone})
+    connection.execute(_FORGET_TURNS, {"of": call_id})
+
+
+def who_returns(connection: Connection, keys: Keys, number: str, now: int) -> list[str]:
+    """The calls of today and yesterday that became anonymous and came from ``number`` (E.164),
+    newest first: for going on with a draft, and for nothing else."""
+    days = (reconnect_day(now), reconnect_day(now - RECONNECT_MS))
+    hashes = [keys.reconnect_hash(number, day) for day in days]
+    given = {"hashes": hashes, "since": now - RECONNECT_MS}
+    return list(connection.execute(_WHO_RETURNS, given).scalars())
+
+
+def reconnect_day(at: int) -> str:
+    """The day whose key an anonymous caller's number is hashed with."""
+    return str(at // RECONNECT_MS)
 
 
 def set_outcome(connection: Connection, call_id: str, outcome: str) -> None:

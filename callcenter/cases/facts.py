@@ -13,3 +13,7 @@ class CaseFact(StrEnum):
     MESSAGE_LEFT = "message_left"  #: seconds
     STATUS_READ = "status_read"  #: status
     PIN_REFUSED = "pin_refused"  #: reason: wrong, unknown or locked
+    REPORTER_SAVED = "reporter_saved"  #: reporter, fields
+    CASE_ANONYMOUS = "case_anonymous"  #: the person was taken off the case
+    CASE_HELD = "case_held"  #: held: law enforcement runs, so nothing is erased
+    ERASED = "erased"  #: erasure, kind, reason

@@ -147,6 +147,7 @@ class Refusal(StrEnum):
     LAW = "law"
     STATUTORY = "statutory"
     OPEN = "open"  #: withdraw the case first: somebody is working on it
+    LIVE = "live"  #: the caller is on the phone
 
 
 def may_forget(kept: Kept, *, open_case: bool) -> Refusal | None:

@@ -12,6 +12,7 @@ from sqlalchemy import Row, and_, bindparam, func, insert, select, update
 
 from callcenter.cases import numbers, statuses, tables
 from callcenter.cases.facts import CaseFact
+from callcenter.cases.reporters import service as reporters
 from callcenter.cases.statuses import CallRole, CaseStatus
 from callcenter.clock import Given
 from callcenter.db import Connection, by_key, for_update
@@ -53,6 +54,7 @@ _TEXTS = {
     "reporter_name": NAME_CHARS,
     "employer": NAME_CHARS,
 }
+_SEALED = ("narrative", "employer")  #: in the case's row; the name is in the reporter's
 
 
 class CaseView(msgspec.Struct, frozen=True):
@@ -71,6 +73,7 @@ class CaseView(msgspec.Struct, frozen=True):
     narrative: str
     reporter_name: str
     employer: str
+    anonymous: bool = False
     pin: str | None = None
 
 
@@ -82,6 +85,7 @@ class CaseForm(msgspec.Struct, frozen=True):
     narrative: str | None = None
     reporter_name: str | None = None
     employer: str | None = None
+    anonymous: bool | None = None
 
 
 class BadForm(ValueError):
@@ -213,7 +217,7 @@ def find_case(
         keys,
         [Fact(CaseFact.STATUS_READ, given.now, call=call, case=case, data={"status": row.status})],
     )
-    return _view(row, keys)
+    return _view(connection, row, keys)
 
 
 def link(
@@ -225,6 +229,12 @@ def link(
     connection.execute(_INSERT_LINK, {"call": call, "case": case, "role": role.value, "at": now})
     data: dict[str, str | int | bool] = {"role": role.value}
     append(connection, keys, [Fact(CaseFact.CALL_LINKED, now, call=call, case=case, data=data)])
+
+
+def opened_by(connection: Connection, call: str, case: str) -> bool:
+    """Whether it was ``call`` in which ``case`` was opened."""
+    row = connection.execute(_LINK, {"of": call, "about": case}).first()
+    return row is not None and row.role == CallRole.OPENED.value
 
 
 def keep_recording(
@@ -267,17 +277,22 @@ def add_message(
 def save(
     connection: Connection,
     keys: Keys,
-    now: int,
+    given: Given,
     *,
     case: str,
     agent: str,
     form: CaseForm,
     topics: Iterable[str],
+    caller: str | None = None,
 ) -> CaseView:
     """Write down what ``form`` changes; the agent becomes the custodian of a case without one.
 
+    ``caller``: the number that the case was opened from, in E.164, which is the reporter's unless
+    they want to be anonymous. Who wants that now is to be forgotten by the vault, after this.
+
     Raises:
-        BadForm: a text is too long or holds control characters, or there is no such topic.
+        BadForm: a text is too long or holds control characters, there is no such topic, or an
+            anonymous reporter has a name.
         StaleCase: ``form.version`` is not the current one.
         LookupError: no such case.
     """
@@ -285,22 +300,32 @@ def save(
     if row is None:
         raise LookupError(case)
     changes = _checked(form, topics)
-    current = _view(row, keys)
+    now = given.now
+    current = _view(connection, row, keys)
     if form.version != row.version:
         raise StaleCase(current)
     changed = {name: text for name, text in changes.items() if getattr(current, name) != text}
-    if not changed:
+    anonymous = current.anonymous if form.anonymous is None else form.anonymous
+    if anonymous and changed.get("reporter_name"):
+        raise BadForm({"reporter_name": "the case is anonymous"})
+    if not changed and anonymous == current.anonymous:
         return current
     key = keys.open(row.key, _owner(case))
     values: dict[str, object] = {
-        name: key.encrypt(text.encode(), f"case.{name}") if name in _TEXTS else text
+        name: key.encrypt(text.encode(), f"case.{name}") if name in _SEALED else text
         for name, text in changed.items()
+        if name != "reporter_name"
     }
+    if anonymous != current.anonymous:
+        values["anonymous"] = anonymous
     status = statuses.after(CaseStatus(row.status), "file") or CaseStatus(row.status)
     values |= {"updated_at": now, "version": row.version + 1, "status": status.value}
     if row.custodian is None:
         values["custodian"] = agent
     connection.execute(_SET_CASE, values | {"of": case})
+    person = reporters.Form(name=changed.get("reporter_name"))
+    reporters.save(connection, keys, given, case=case, form=person, caller=caller, by=agent)
+    told = sorted([*changed, *(["anonymous"] if "anonymous" in values else [])])
     append(
         connection,
         keys,
@@ -310,7 +335,7 @@ def save(
                 now,
                 case=case,
                 agent=agent,
-                data={"fields": ",".join(sorted(changed)), "version": row.version + 1},
+                data={"fields": ",".join(told), "version": row.version + 1},
             )
         ],
     )
@@ -337,7 +362,7 @@ def load(
     row = connection.execute(by_key(tables.case), {"key": case}).first()
     if row is None:
         raise LookupError(case)
-    view = _view(row, keys)
+    view = _view(connection, row, keys)
     if call_key is None:
         return view
     linked = connection.execute(_LINK, {"of": call, "about": case}).first()
@@ -356,7 +381,7 @@ def by_number(connection: Connection, keys: Keys, number: str) -> CaseView:
     row = connection.execute(select(tables.case).where(tables.case.c.number == number)).first()
     if row is None:
         raise LookupError(number)
-    return _view(row, keys)
+    return _view(connection, row, keys)
 
 
 class CaseRow(msgspec.Struct, frozen=True):
@@ -471,19 +496,23 @@ def known_recording(connection: Connection, name: str) -> bool:
 
 
 def unfetched(connection: Connection, name: str) -> str | None:
-    """The line that still holds recording ``name``, None when we have it or never heard of it."""
+    """The line that still holds recording ``name``; None when we have it, never heard of it or
+    forgot it."""
     wanted = select(tables.recording.c.line).where(
-        tables.recording.c.name == name, tables.recording.c.file.is_(None)
+        tables.recording.c.name == name,
+        tables.recording.c.file.is_(None),
+        tables.recording.c.key.is_(None),
     )
     line: str | None = connection.execute(wanted).scalar_one_or_none()
     return line
 
 
 def fetched(connection: Connection, *, name: str, wrapped: bytes, file: str) -> None:
-    """Recording ``name`` is in our own ``file`` now, under the key ``wrapped``."""
+    """Recording ``name`` is in our own ``file`` now, under the key ``wrapped``; unless it was
+    forgotten meanwhile: then no row names the file, and it is swept."""
     connection.execute(
         update(tables.recording)
-        .where(tables.recording.c.name == name)
+        .where(tables.recording.c.name == name, tables.recording.c.key.is_(None))
         .values(key=wrapped, file=file)
     )
 
@@ -542,12 +571,13 @@ def _checked(form: CaseForm, topics: Iterable[str]) -> dict[str, str]:
     return changes
 
 
-def _view(row: Row[tuple[object, ...]], keys: Keys) -> CaseView:
+def _view(connection: Connection, row: Row[tuple[object, ...]], keys: Keys) -> CaseView:
     texts = dict.fromkeys(_TEXTS, "")
-    sealed = {name: getattr(row, name) for name in _TEXTS}
+    texts["reporter_name"] = reporters.name_of(connection, keys, row.reporter)
+    sealed = {name: getattr(row, name) for name in _SEALED}
     if any(value is not None for value in sealed.values()):
         key = keys.open(row.key, _owner(row.id))
-        texts = {
+        texts |= {
             name: "" if value is None else key.decrypt(value, f"case.{name}").decode()
             for name, value in sealed.items()
         }
@@ -562,5 +592,6 @@ def _view(row: Row[tuple[object, ...]], keys: Keys) -> CaseView:
         row.opened_at,
         row.updated_at,
         row.version,
+        anonymous=row.anonymous,
         **texts,
     )

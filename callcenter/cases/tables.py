@@ -28,8 +28,9 @@ reporter = Table(
     "reporter",
     metadata,
     Column("id", String(40), primary_key=True),
-    Column("key", LargeBinary),  #: wrapped; NULL once the person was forgotten
+    Column("key", LargeBinary),  #: wrapped; empty once the person was forgotten
     Column("name", LargeBinary),
+    Column("name_hash", LargeBinary(16)),  #: keyed, of the name as words.person gives it
     Column("language", String(8), nullable=False),
     Column("minor", Boolean, nullable=False),
     #: Whether and when the reporter may be written to and called; the hours in minutes since
@@ -40,6 +41,7 @@ reporter = Table(
     Column("safe_until", Integer),
     Column("zone", String(40)),
     Column("created_at", BigInteger, nullable=False),
+    Index("ix_reporter_name_hash", "name_hash"),
 )
 
 reporter_phone = Table(
@@ -83,11 +85,11 @@ case = Table(
     #: The earliest running clock: for lists. The clocks themselves are computed from the Facts.
     Column("due_at", BigInteger),
     Column("version", Integer, nullable=False),
-    Column("key", LargeBinary),  #: wrapped; NULL once the case was forgotten
+    Column("held_at", BigInteger),  #: law enforcement runs: nothing is erased
+    Column("key", LargeBinary),  #: wrapped; empty once the case was forgotten
     Column("narrative", LargeBinary),
-    Column("reporter_name", LargeBinary),
     Column("employer", LargeBinary),
-    Column("employer_hash", String(64)),  #: keyed hash of the normalised name
+    Column("employer_hash", LargeBinary(16)),  #: keyed, of the name as words.employer gives it
     Column("summary", Text),  #: the officer's words, fit to be searched
     Column("public_note", Text),  #: the newest one; what the telephone reads
     Index("ix_case_status_updated", "status", "updated_at"),
@@ -97,6 +99,7 @@ case = Table(
     Index("ix_case_reporter", "reporter"),
     Index("ix_case_employer", "employer_hash", "opened_at"),
     Index("ix_case_parent", "parent"),
+    Index("ix_case_status_at", "status_at"),
     Index(
         "ix_case_due",
         "due_at",
@@ -203,13 +206,14 @@ external_ref = Table(
     Index("ix_external_ref_ref", "system", "ref"),
 )
 
-#: Whole words of the narrative as keyed hashes, deleted with it.
+#: Whole words of narrative, summary and public notes as keyed hashes, deleted with them.
 case_word = Table(
     "case_word",
     metadata,
-    Column("word", LargeBinary(16), primary_key=True),
+    Column("word", LargeBinary(8), primary_key=True),
     Column("case", String(40), ForeignKey("case_record.id"), primary_key=True),
     Index("ix_case_word_case", "case"),
+    sqlite_with_rowid=False,
 )
 
 call_case = Table(
@@ -234,6 +238,7 @@ pin_attempt = Table(
     Column("at", BigInteger, nullable=False),
     Index("ix_pin_attempt_case", "case", "at"),
     Index("ix_pin_attempt_caller", "caller_hash", "at"),
+    Index("ix_pin_attempt_at", "at"),
 )
 
 recording = Table(
@@ -245,7 +250,7 @@ recording = Table(
     Column("case", String(40), ForeignKey("case_record.id"), index=True),
     Column("seconds", Integer, nullable=False),
     Column("at", BigInteger, nullable=False),
-    Column("key", LargeBinary),  #: wrapped; opens the file that we keep
+    Column("key", LargeBinary),  #: wrapped; opens the file that we keep; empty once forgotten
     Column("file", String(80)),  #: below the recordings folder, NULL until it was fetched
 )
 

@@ -74,3 +74,8 @@ def employer(name: str) -> str:
     spelled = _DOTTED.sub(lambda short: short[0].replace(".", "") + " ", plain(name))
     parts = _parts(spelled.replace("&", " dan "))
     return " ".join([part for part in parts if part not in _FORMS] or parts)
+
+
+def person(name: str) -> str:
+    """A person's name as it is compared: without case, signs and accents."""
+    return " ".join(_parts(name))

@@ -64,6 +64,9 @@ POSTGRESQL_CONNECT: dict[str, str | int] = {
     "tcp_user_timeout": 20_000,
 }
 
+#: In ``Connection.info``: what a transaction notes for :attr:`Database.before_commit`.
+NOTED = "callcenter.noted"
+
 _SERIALISATION_FAILURE, _DEADLOCK = "40001", "40P01"
 #: SQLSTATE classes and codes that say "not now", not "wrong": connection, resources, operator,
 #: system, lock time-out.
@@ -116,6 +119,9 @@ class Database:
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="db-read")
         self._inside = threading.local()
         self._closed = False
+        #: Run at the end of each write, inside it: what fails there rolls it back. For what must
+        #: be on the disk elsewhere before a commit is acknowledged.
+        self.before_commit: Callable[[Connection], object] | None = None
 
     async def write(self, fn: Callable[[Connection], T]) -> T:
         """Run ``fn`` in one transaction and commit it; whatever ``fn`` raises rolls it back.
@@ -142,6 +148,36 @@ class Database:
     def read_sync(self, fn: Callable[[Connection], T]) -> T:
         """:meth:`read` for the command line and tests; blocks."""
         return self._submit(self._readers, self._read_engine, fn).result()
+
+    async def scrub(self) -> bool:
+        """Leave nothing on the disk of what was overwritten; False: somebody reads, ask again.
+
+        SQLite zeroes it in the file at once (``secure_delete``), and here cuts the log off, which
+        has the pages as they were. PostgreSQL takes dead rows out; its own log and its disks are
+        for who runs it to care for.
+        """
+        return await asyncio.wrap_future(self._writers.submit(self._scrub))
+
+    def scrub_sync(self) -> bool:
+        """:meth:`scrub`; blocks."""
+        return self._writers.submit(self._scrub).result()
+
+    def _scrub(self) -> bool:
+        raw = self._write_engine.raw_connection()
+        try:
+            if not self.sqlite:
+                assert raw.driver_connection is not None
+                raw.driver_connection.autocommit = True
+                raw.driver_connection.execute("SET statement_timeout = 0")
+                raw.driver_connection.execute("VACUUM")
+                raw.driver_connection.execute("RESET statement_timeout")
+                raw.driver_connection.autocommit = False
+                return True
+            cursor = raw.cursor()
+            busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            return not busy
+        finally:
+            raw.close()
 
     async def close(self) -> None:
         """Finish the transactions under way and let go of every connection."""
@@ -171,7 +207,10 @@ class Database:
                 committing = False
                 try:
                     with engine.connect() as connection, connection.begin():
+                        connection.info.pop(NOTED, None)  # of a transaction that failed
                         result = fn(connection)
+                        if engine is self._write_engine and self.before_commit is not None:
+                            self.before_commit(connection)
                         committing = True
                     return result
                 except DBAPIError as error:

@@ -74,12 +74,25 @@ class DataKey:
 class Keys:
     """The sub-keys of one root secret."""
 
-    def __init__(self, *, wrap: bytes, number: bytes, pin: bytes, audit: bytes, check: bytes):
+    def __init__(
+        self,
+        *,
+        wrap: bytes,
+        number: bytes,
+        pin: bytes,
+        word: bytes,
+        audit: bytes,
+        journal: bytes,
+        check: bytes,
+    ) -> None:
         self._wrap = AESGCM(wrap)
         self._number = number
         self._pin = pin
+        self._word = word
         #: Key of the Facts' mac and chain.
         self.audit = audit
+        #: Key of the files beside the database: heads of the chain, and erasures.
+        self.journal = journal
         #: What :func:`unlock` compares; tells nothing about the root.
         self.check = check
 
@@ -100,7 +113,9 @@ class Keys:
             wrap=sub("wrap"),
             number=sub("number"),
             pin=sub("pin"),
+            word=sub("word"),
             audit=sub("audit"),
+            journal=sub("journal"),
             check=sub("check"),
         )
 
@@ -155,6 +170,17 @@ class Keys:
     def number_hash(self, number: str) -> str:
         """Keyed hash to find a phone number by (E.164, or raw where it has none), hex."""
         return hmac.digest(self._number, number.encode(), "sha256").hex()
+
+    def reconnect_hash(self, number: str, day: str) -> str:
+        """Keyed hash of an anonymous caller's number, hex: another one each ``day``, so that two
+        days' calls can't be joined."""
+        daily = hmac.digest(self._number, _bind("day", day), "sha256")
+        return hmac.digest(daily, number.encode(), "sha256").hex()
+
+    def word_hash(self, kind: str, text: str) -> bytes:
+        """Keyed hash to find a word, a person's or an employer's name by; ``kind`` keeps them
+        apart. 16 bytes; of words the first 8 do."""
+        return hmac.digest(self._word, _bind(kind, text), "sha256")[:16]
 
     def pin_hash(self, case: str, pin: str) -> str:
         """Keyed hash of a case's PIN, hex. Compare with :func:`hmac.compare_digest`."""

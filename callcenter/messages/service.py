@@ -16,7 +16,7 @@ from sqlalchemy import Row
 from callcenter.clock import Given
 from callcenter.db import Connection, exclusive, upsert
 from callcenter.db.facts import Fact, append
-from callcenter.db.keys import KeyForgotten, Keys, Tampered
+from callcenter.db.keys import FORGOTTEN, KeyForgotten, Keys, Tampered
 from callcenter.messages import rules, tables
 from callcenter.messages.facts import MessageFact
 from callcenter.messages.model import FAILED, Channel, Event, Letter, Reason, State, after
@@ -227,6 +227,24 @@ def postpone(connection: Connection, keys: Keys, given: Given, message: str, cod
     if again_at is None:
         return _move(connection, keys, given.now, row, Event.FAIL, code=code)
     return _move(connection, keys, given.now, row, Event.POSTPONE, code=code, next_at=again_at)
+
+
+def forget(
+    connection: Connection,
+    keys: Keys,
+    now: int,
+    *,
+    call: str | None = None,
+    case: str | None = None,
+) -> None:
+    """Destroy the keys of what citizens were written about ``call`` or ``case``; what waits is not
+    sent any more."""
+    for statement, of in ((tables.OF_CALL, call), (tables.OF_CASE, case)):
+        rows = connection.execute(statement, {"of": of}).all() if of is not None else []
+        for row in rows:
+            _move(connection, keys, now, row, Event.REFUSE, reason=Reason.NO_NUMBER)
+            gone = dict.fromkeys(("recipient", "recipient_hash", "params", "next_at"))
+            connection.execute(tables.SET, {"of": row.id, "key": FORGOTTEN, **gone})
 
 
 def _due(connection: Connection, now: int, state: State, most: int) -> list[_Row]:

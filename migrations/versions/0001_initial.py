@@ -60,10 +60,18 @@ def upgrade() -> None:
         sa.Column("key", sa.LargeBinary(), nullable=True),
         sa.Column("number", sa.LargeBinary(), nullable=True),
         sa.Column("number_hash", sa.String(length=64), nullable=True),
+        sa.Column("reconnect", sa.String(length=64), nullable=True),
         sa.Column("visit", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_call")),
     )
     with op.batch_alter_table("call", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_call_alone",
+            ["ended_at"],
+            unique=False,
+            sqlite_where=sa.text('"case" IS NULL AND length("key") > 0'),
+            postgresql_where=sa.text('"case" IS NULL AND length("key") > 0'),
+        )
         batch_op.create_index(
             "ix_call_live",
             ["line"],
@@ -72,6 +80,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("state != 'ended'"),
         )
         batch_op.create_index(batch_op.f("ix_call_number_hash"), ["number_hash"], unique=False)
+        batch_op.create_index(
+            "ix_call_reconnect",
+            ["reconnect"],
+            unique=False,
+            sqlite_where=sa.text("reconnect IS NOT NULL"),
+            postgresql_where=sa.text("reconnect IS NOT NULL"),
+        )
         batch_op.create_index("ix_call_started", ["started_at"], unique=False)
 
     op.create_table(
@@ -249,6 +264,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_pin_attempt")),
     )
     with op.batch_alter_table("pin_attempt", schema=None) as batch_op:
+        batch_op.create_index("ix_pin_attempt_at", ["at"], unique=False)
         batch_op.create_index("ix_pin_attempt_caller", ["caller_hash", "at"], unique=False)
         batch_op.create_index("ix_pin_attempt_case", ["case", "at"], unique=False)
 
@@ -257,6 +273,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("key", sa.LargeBinary(), nullable=True),
         sa.Column("name", sa.LargeBinary(), nullable=True),
+        sa.Column("name_hash", sa.LargeBinary(length=16), nullable=True),
         sa.Column("language", sa.String(length=8), nullable=False),
         sa.Column("minor", sa.Boolean(), nullable=False),
         sa.Column("may_message", sa.Boolean(), nullable=False),
@@ -267,6 +284,9 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reporter")),
     )
+    with op.batch_alter_table("reporter", schema=None) as batch_op:
+        batch_op.create_index("ix_reporter_name_hash", ["name_hash"], unique=False)
+
     op.create_table(
         "sign_in_attempt",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -354,11 +374,11 @@ def upgrade() -> None:
         sa.Column("status_at", sa.BigInteger(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("held_at", sa.BigInteger(), nullable=True),
         sa.Column("key", sa.LargeBinary(), nullable=True),
         sa.Column("narrative", sa.LargeBinary(), nullable=True),
-        sa.Column("reporter_name", sa.LargeBinary(), nullable=True),
         sa.Column("employer", sa.LargeBinary(), nullable=True),
-        sa.Column("employer_hash", sa.String(length=64), nullable=True),
+        sa.Column("employer_hash", sa.LargeBinary(length=16), nullable=True),
         sa.Column("summary", sa.Text(), nullable=True),
         sa.Column("public_note", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(
@@ -383,6 +403,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_case_employer", ["employer_hash", "opened_at"], unique=False)
         batch_op.create_index("ix_case_parent", ["parent"], unique=False)
         batch_op.create_index("ix_case_reporter", ["reporter"], unique=False)
+        batch_op.create_index("ix_case_status_at", ["status_at"], unique=False)
         batch_op.create_index("ix_case_status_updated", ["status", "updated_at"], unique=False)
         batch_op.create_index("ix_case_unit_due", ["unit", "due_at"], unique=False)
         batch_op.create_index("ix_case_updated", ["updated_at"], unique=False)
@@ -560,10 +581,11 @@ def upgrade() -> None:
     )
     op.create_table(
         "case_word",
-        sa.Column("word", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("word", sa.LargeBinary(length=8), nullable=False),
         sa.Column("case", sa.String(length=40), nullable=False),
         sa.ForeignKeyConstraint(["case"], ["case_record.id"], name=op.f("fk_case_word_case")),
         sa.PrimaryKeyConstraint("word", "case", name=op.f("pk_case_word")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("case_word", schema=None) as batch_op:
         batch_op.create_index("ix_case_word_case", ["case"], unique=False)

@@ -74,9 +74,10 @@ class Store:
         )
 
     def save(self, case: str, form: CaseForm, agent: str = "sari") -> CaseView:
+        given = Given(self.now)
         return self.do(
             lambda conn: cases.save(
-                conn, self.keys, self.now, case=case, agent=agent, form=form, topics=TOPICS
+                conn, self.keys, given.again(), case=case, agent=agent, form=form, topics=TOPICS
             )
         )
 
@@ -287,7 +288,7 @@ def test_what_a_person_said_is_nowhere_in_clear(store: Store) -> None:
     case, _, pin = store.open()
     store.save(case, CaseForm(1, narrative="rahasia besar", reporter_name="Siti", employer="PT X"))
     secrets = (b"rahasia", b"Siti", b"PT X", pin.encode())
-    for table in (tables.case, tables.call_case, fact):
+    for table in (tables.case, tables.call_case, tables.reporter, fact):
         for row in store.do(partial(_rows, table=table)):
             for value in row:
                 words = value if isinstance(value, bytes) else str(value).encode()

@@ -1,0 +1,1 @@
+"""Who complained: persons, under keys of their own."""
