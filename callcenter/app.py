@@ -55,6 +55,7 @@ from callcenter.store import (
 from callcenter.telephony.asterisk.build import asterisk_line, asterisk_watch
 from callcenter.telephony.asterisk.line import AsteriskLine
 from callcenter.telephony.asterisk.watch import Watch
+from callcenter.telephony.mail import mail_sender
 from callcenter.telephony.messenger import Messenger
 from callcenter.telephony.performer import Performer
 from callcenter.telephony.recordings import Recordings
@@ -233,7 +234,7 @@ def _post(settings: Settings, store: Store, sealer: Sealer, calls: Calls, folder
     own = folder / texts.FILE
     file = own if own.is_file() else resources.flows() / texts.FILE
     written = texts.load(file.read_text(encoding="utf-8"))
-    ours = senders(settings)
+    ours = senders(settings) | mail_sender(settings)
     allowed = Allowed(frozenset(ours), settings.twilio_prefixes, settings.messages_a_day)
     post = Post()
     if settings.twilio_account_sid is not None:

@@ -157,6 +157,22 @@ def _prefixes(value: str) -> tuple[str, ...]:
     return found
 
 
+def _mail_server(value: str) -> str | None:
+    if not value:
+        return None
+    wanted = "use smtp://user:password@host or smtps://…, with :port if it is another"
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in ("smtp", "smtps") and parts.hostname and (parts.port or 1) > 0
+    except ValueError:  # a port that is no number
+        raise ValueError(wanted) from None
+    if not good or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError(wanted)
+    if re.search(r"\s", value) or bool(parts.username) != bool(parts.password):
+        raise ValueError(wanted)
+    return value
+
+
 def _lines(value: str) -> frozenset[str]:
     names = frozenset(name.strip() for name in value.split(",")) - {"", "none"}
     if unknown := names - set(LINES):
@@ -327,7 +343,27 @@ class Settings:
         "Our WhatsApp number, or a messaging service that has it; without it no WhatsApp",
     )
     messages_a_day: int = _setting(
-        "MESSAGES_A_DAY", "500", _whole(0, 1_000_000), "Most messages sent in 24 hours"
+        "MESSAGES_A_DAY",
+        "500",
+        _whole(0, 1_000_000),
+        "Most messages sent to telephones in 24 hours",
+    )
+    smtp_url: str | None = _setting(
+        "SMTP_URL",
+        "",
+        _mail_server,
+        "The server that takes mail to units: smtp://user:password@host:587 (STARTTLS, demanded"
+        " unless the host is loopback) or smtps://…:465; without it units are not written to",
+        secret=True,  # may carry a password
+    )
+    mail_from: str | None = _setting(
+        "MAIL_FROM",
+        "",
+        _like(
+            r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+",
+            "an address such as hotline@example.go.id",
+        ),
+        "Whom mail to units comes from",
     )
     twilio_keep_recordings: bool = _setting(
         "TWILIO_KEEP_RECORDINGS", "off", _switch, "Leave recordings at Twilio once we hold them"
@@ -403,6 +439,12 @@ def load(environment: Mapping[str, str]) -> Settings:
         problems += [
             f"{name}: needed with TWILIO_ACCOUNT_SID"
             for name in needed
+            if name.lower() in values and not values[name.lower()]
+        ]
+    if values.get("smtp_url"):
+        problems += [
+            f"{name}: needed with SMTP_URL"
+            for name in ("MAIL_FROM", "PUBLIC_BASE_URL")
             if name.lower() in values and not values[name.lower()]
         ]
     if values.get("twilio_api_key") and not values.get("twilio_api_secret"):

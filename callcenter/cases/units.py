@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -44,7 +44,8 @@ class Unit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``provinces`` it answers for (empty: the whole country), ``regency`` for one regency or city.
 
     ``calendar``: the name of its working days. ``zone``: an IANA time zone. ``hours``: of its
-    desk, local. ``email``: a neutral address of the desk, where it is told that there is work.
+    desk, local. ``email``: a neutral address of the desk, where it is told that there is work;
+    ``head``: another one, where its head is told what is late. ``language`` of what is written.
     """
 
     name: str
@@ -58,6 +59,8 @@ class Unit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     zone: str = "Asia/Jakarta"
     hours: str = "08:00-16:00"
     email: str | None = None
+    head: str | None = None
+    language: Literal["id", "en"] = "id"
 
     @property
     def external(self) -> bool:
@@ -135,8 +138,9 @@ def _mistakes(
         wrong.append(("zone", f"one of {', '.join(ZONES)}"))
     if not _HOURS.match(unit.hours) or unit.hours[:5] >= unit.hours[6:]:
         wrong.append(("hours", "as 08:00-16:00"))
-    if unit.email is not None and not _EMAIL.match(unit.email):
-        wrong.append(("email", "is no address"))
+    for field, address in (("email", unit.email), ("head", unit.head)):
+        if address is not None and not _EMAIL.match(address):
+            wrong.append((field, "is no address"))
     wrong += [
         ("provinces", f"'{province}' is unknown")
         for province in unit.provinces

@@ -8,8 +8,8 @@ from enum import StrEnum
 class MessageFact(StrEnum):
     """Each but the last two carries ``message`` (its id) and ``channel``."""
 
-    MESSAGE_PUT = "message_put"  #: template
-    MESSAGE_REFUSED = "message_refused"  #: reason; it was never sent
+    MESSAGE_PUT = "message_put"  #: template; unit, if it goes to one
+    MESSAGE_REFUSED = "message_refused"  #: reason; it was never sent. Of one not put: also template
     MESSAGE_SENT = "message_sent"  #: the network has it
     MESSAGE_DELIVERED = "message_delivered"
     MESSAGE_READ = "message_read"

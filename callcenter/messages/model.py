@@ -50,6 +50,7 @@ class Reason(StrEnum):
     NOT_ALLOWED = "not_allowed"  #: numbers that begin like this are not written to
     OPTED_OUT = "opted_out"  #: whoever has the number wants no messages
     CAP = "cap"  #: too many today, to this number or in all
+    NEEDLESS = "needless"  #: what it says was over before it was sent
 
 
 #: What the network tells, in the order in which it happens. Reports come in any order, or twice:
@@ -97,8 +98,8 @@ class Letter(msgspec.Struct, frozen=True):
     """A message as whoever sends it needs it: ``text`` is the whole of it, in its language.
 
     ``recipient``: a number in E.164, or an e-mail address. ``params`` in the order of the template;
-    ``content``: the provider's name of an approved template that says the same.
-    ``asked_at``: when it was (first) asked for, in UTC milliseconds.
+    ``content``: the provider's name of an approved template that says the same; ``subject``: of an
+    e-mail. ``asked_at``: when it was (first) asked for, in UTC milliseconds.
     """
 
     id: str
@@ -109,3 +110,4 @@ class Letter(msgspec.Struct, frozen=True):
     content: str | None
     asked_at: int
     provider_id: str | None = None
+    subject: str = ""

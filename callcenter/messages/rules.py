@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Collection, Sequence
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -33,12 +35,13 @@ _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}")
 
 
 class Allowed(msgspec.Struct, frozen=True):
-    """What the operator allows: channels that something sends on, beginnings of numbers, and most
-    messages in a day."""
+    """What the operator allows: channels that something sends on, beginnings of numbers, most
+    messages to telephones in a day, and the addresses that e-mail goes to: the units'."""
 
     channels: frozenset[Channel]
     prefixes: tuple[str, ...]
     a_day: int
+    addresses: frozenset[str] = frozenset()
 
 
 def may_answer(allowed: Allowed, number: str) -> bool:
@@ -63,13 +66,50 @@ def refusal(
     shape = _EMAIL if channel is Channel.EMAIL else _E164
     if recipient is None or not shape.fullmatch(recipient):
         return Reason.NO_NUMBER
-    if channel is not Channel.EMAIL and not may_answer(allowed, recipient):
+    if channel is Channel.EMAIL:
+        # A busy unit gets many, and they cost nothing: only telephones have a limit a day.
+        return None if recipient in allowed.addresses else Reason.NOT_ALLOWED
+    if not may_answer(allowed, recipient):
         return Reason.NOT_ALLOWED
     if opted_out:
         return Reason.OPTED_OUT
     if today_each >= A_DAY_EACH or today >= allowed.a_day:
         return Reason.CAP
     return None
+
+
+# --- at which hours -------------------------------------------------------------------------------
+
+_DAY_MINUTES = 24 * 60
+
+
+class Hours(msgspec.Struct, frozen=True):
+    """When somebody may be reached: from one minute since midnight until another, in ``zone``. An
+    end that is not later lies on the next day; the same minute twice is the whole day."""
+
+    start: int
+    end: int
+    zone: str
+
+
+def within(hours: Hours, at: int) -> bool:
+    """Whether ``at`` lies within ``hours``."""
+    local = dt.datetime.fromtimestamp(at / 1000, ZoneInfo(hours.zone))
+    since = (local.hour * 60 + local.minute - hours.start) % _DAY_MINUTES
+    return since < ((hours.end - hours.start) % _DAY_MINUTES or _DAY_MINUTES)
+
+
+def next_within(hours: Hours, now: int) -> int:
+    """The first moment from ``now`` on that lies within ``hours``."""
+    if within(hours, now):
+        return now
+    zone = ZoneInfo(hours.zone)
+    today = dt.datetime.fromtimestamp(now / 1000, zone).date()
+    opens = dt.time(hours.start // 60, hours.start % 60)
+    days = (today + dt.timedelta(days=n) for n in range(3))
+    begins = (int(dt.datetime.combine(day, opens, zone).timestamp()) * 1000 for day in days)
+    # Where clocks are put forward, the hour may be missing on one of the days.
+    return next(at for at in begins if at > now and within(hours, at))
 
 
 # --- again, and what became of it -----------------------------------------------------------------

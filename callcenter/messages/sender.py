@@ -57,8 +57,8 @@ class Sender(Protocol):
 
     async def look(self, letter: Letter, age_s: float) -> Sequence[Found] | None:
         """What the provider has of ``letter``: itself if it has ``provider_id``, else whatever was
-        sent to the recipient in the last ``age_s``, since it was asked for. None: this provider
-        can't be asked that.
+        sent to the recipient in the last ``age_s``, since it was asked for. Nothing: it may be sent
+        again. None: this provider can't be asked that.
 
         Raises:
             ConnectionError, TimeoutError

@@ -20,7 +20,7 @@ from callcenter.db.keys import FORGOTTEN, KeyForgotten, Keys, Tampered
 from callcenter.messages import rules, tables
 from callcenter.messages.facts import MessageFact
 from callcenter.messages.model import FAILED, Channel, Event, Letter, Reason, State, after
-from callcenter.messages.rules import Allowed, Word
+from callcenter.messages.rules import Allowed, Hours, Word
 from callcenter.messages.texts import Texts
 
 #: Facts that a message's new state brings.
@@ -72,9 +72,11 @@ def put(
     recipient: str | None,
     params: Mapping[str, str],
     about: About,
+    hours: Hours | None = None,
 ) -> Reason | None:
     """Keep a message to be sent, in the caller's transaction; or why it will not be, which is kept
-    as well. ``recipient``: a number in E.164, or an e-mail address of a unit."""
+    as well. ``recipient``: a number in E.164, or an e-mail address of a unit. ``hours``: it is sent
+    within them, however late it gets its turn."""
     id_ = given.id()
     key, wrapped = keys.make(_owner(id_))
     lookup = None if recipient is None else keys.number_hash(recipient)
@@ -97,14 +99,17 @@ def put(
             "state": (State.REFUSED if reason else State.WAITING).value,
             "reason": reason,
             "attempts": 0,
-            "next_at": None if reason else given.now,
+            "next_at": None if reason else _first_at(hours, given.now),
+            **_columns(hours),
             "created_at": given.now,
             "updated_at": given.now,
         },
     )
     data: dict[str, str | int | bool] = {"message": id_, "channel": channel.value}
     kind = MessageFact.MESSAGE_REFUSED if reason else MessageFact.MESSAGE_PUT
-    data |= {"reason": reason.value} if reason else {"template": template}
+    data |= {"template": template} | ({"reason": reason.value} if reason else {})
+    if about.unit is not None:
+        data["unit"] = about.unit
     fact = Fact(kind, given.now, call=about.call, case=about.case, agent=about.agent, data=data)
     append(connection, keys, [fact])
     return reason
@@ -133,6 +138,25 @@ def _refusal(
     )
 
 
+def _first_at(hours: Hours | None, now: int) -> int:
+    return now if hours is None else rules.next_within(hours, now)
+
+
+def _columns(hours: Hours | None) -> dict[str, object]:
+    if hours is None:
+        return {}
+    return {"hours_from": hours.start, "hours_until": hours.end, "zone": hours.zone}
+
+
+def withdraw(
+    connection: Connection, keys: Keys, now: int, *, case: str, templates: Collection[str]
+) -> None:
+    """What these messages about ``case`` say is over: those that still wait are not sent."""
+    wanted = {"about": case, "names": list(templates)}
+    for row in connection.execute(tables.WAITING, wanted).all():
+        _move(connection, keys, now, row, Event.REFUSE, reason=Reason.NEEDLESS)
+
+
 def latest(connection: Connection, *, call: str, case: str, template: str) -> Latest | None:
     """The newest ``template`` about this case in this call."""
     wanted = {"of": call, "about": case, "name": template}
@@ -155,12 +179,17 @@ def next_due(connection: Connection) -> int | None:
 def asked(connection: Connection, keys: Keys, now: int, texts: Texts, most: int) -> list[Letter]:
     """Take what is due to be sent, and note that it is asked for: commit this before the requests.
 
-    Whoever opted out since it was put is not written to any more.
+    Whoever opted out since it was put is not written to any more; what has come out of its hours
+    waits for the next.
     """
     letters = []
     for row in _due(connection, now, State.WAITING, most):
         if is_opted_out(connection, row.recipient_hash):
             _move(connection, keys, now, row, Event.REFUSE, reason=Reason.OPTED_OUT)
+            continue
+        hours = Hours(row.hours_from, row.hours_until, row.zone) if row.zone else None
+        if (first_at := _first_at(hours, now)) > now:
+            connection.execute(tables.SET, {"of": row.id, "next_at": first_at})
             continue
         letter = _letter(keys, texts, row)
         if letter is None:
@@ -314,6 +343,7 @@ def _letter(keys: Keys, texts: Texts, row: _Row) -> Letter | None:
         texts.content(row.template, row.language),
         row.asked_at or 0,
         row.provider_id,
+        texts.subject(row.template, row.language, params),
     )
 
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from callcenter.db import for_update, metadata
 from callcenter.db.schema import Id, Millis, Sealed
-from callcenter.messages.model import State
+from callcenter.messages.model import Channel, State
 
 message = Table(
     "message",
@@ -42,6 +42,10 @@ message = Table(
     Column("attempts", Integer, nullable=False),
     Column("next_at", Millis),  #: when it must be seen to: sent, or looked for
     Column("asked_at", Millis),  #: when it was last asked for
+    #: Between which minutes since midnight it may be sent, in which zone; NULL: at any time.
+    Column("hours_from", Integer),
+    Column("hours_until", Integer),
+    Column("zone", Id),
     Column("provider_id", Id, unique=True),
     Column("created_at", Millis, nullable=False),
     Column("updated_at", Millis, nullable=False),
@@ -104,10 +108,17 @@ DUE = for_update(
     skip_locked=True,
 )
 NEXT_DUE = select(func.min(message.c.next_at)).where(_pending)
+WAITING = for_update(
+    select(message)
+    .where(
+        message.c.case == bindparam("about"),
+        message.c.state == State.WAITING.value,
+        message.c.template.in_(bindparam("names", expanding=True)),
+    )
+    .order_by(message.c.id)
+)
 
-_COUNTED = message.c.state != State.REFUSED.value
-
-
+_COUNTED = (message.c.state != State.REFUSED.value) & (message.c.channel != Channel.EMAIL.value)
 _SINCE = message.c.created_at > bindparam("since")
 
 

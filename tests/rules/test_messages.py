@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import re
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -25,7 +27,8 @@ from callcenter.messages.rules import Allowed, Sure, Word
 from callcenter.messages.sender import Answer, Found
 
 CITIZEN = "+628111000111"
-ALLOWED = Allowed(frozenset(Channel), ("+62",), 100)
+UNIT = "unit@example.go.id"
+ALLOWED = Allowed(frozenset(Channel), ("+62",), 100, frozenset({UNIT}))
 REPORTS = [event for event, _ in REPORTED]
 UNREPORTED = [State.WAITING, State.ASKED, State.UNKNOWN]
 
@@ -105,7 +108,12 @@ def why_not(
 def test_a_citizen_may_be_written_to_and_a_unit() -> None:
     assert why_not() is None
     assert why_not(Channel.WHATSAPP) is None
-    assert why_not(Channel.EMAIL, "unit@example.go.id") is None
+    assert why_not(Channel.EMAIL, UNIT) is None
+
+
+def test_e_mail_goes_to_units_alone_however_many_there_are() -> None:
+    assert why_not(Channel.EMAIL, "someone@example.com") is Reason.NOT_ALLOWED
+    assert why_not(Channel.EMAIL, UNIT, each=rules.A_DAY_EACH, today=100) is None
 
 
 @pytest.mark.parametrize("number", ["+6581234567", "+1900555", "+448888888", "+63"])
@@ -195,6 +203,54 @@ def test_any_text_is_some_word(text: str) -> None:
     rules.answered_by_network(text)
 
 
+# --- at which hours -------------------------------------------------------------------------------
+
+ZONES = ["Asia/Jakarta", "Asia/Jayapura", "Asia/Hong_Kong", "Asia/Kathmandu", "America/New_York"]
+MOMENTS = st.integers(1_600_000_000_000, 2_000_000_000_000)
+MINUTES = st.integers(0, 1439)
+EVENINGS = rules.Hours(18 * 60, 21 * 60, "Asia/Hong_Kong")
+NIGHTS = rules.Hours(22 * 60, 5 * 60, "Asia/Jayapura")
+
+
+def at(text: str, zone: str) -> int:
+    return int(dt.datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    "hours, now, then",
+    [
+        (EVENINGS, "2026-03-20T17:59:59", "2026-03-20T18:00"),
+        (EVENINGS, "2026-03-20T18:00", "2026-03-20T18:00"),
+        (EVENINGS, "2026-03-20T20:59:59", "2026-03-20T20:59:59"),
+        (EVENINGS, "2026-03-20T21:00", "2026-03-21T18:00"),
+        (NIGHTS, "2026-12-31T23:59", "2026-12-31T23:59"),
+        (NIGHTS, "2027-01-01T00:00", "2027-01-01T00:00"),
+        (NIGHTS, "2027-01-01T04:59", "2027-01-01T04:59"),
+        (NIGHTS, "2027-01-01T05:00", "2027-01-01T22:00"),
+    ],
+)
+def test_hours_in_their_zone_and_over_midnight(hours: rules.Hours, now: str, then: str) -> None:
+    moment = at(now, hours.zone)
+    assert rules.next_within(hours, moment) == at(then, hours.zone)
+    assert rules.within(hours, moment) is (now == then)
+
+
+@given(MINUTES, MINUTES, st.sampled_from(ZONES), MOMENTS)
+def test_the_next_moment_is_within_the_hours_and_no_earlier_one_is(
+    start: int, end: int, zone: str, now: int
+) -> None:
+    hours = rules.Hours(start, end, zone)
+    then = rules.next_within(hours, now)
+    assert then >= now
+    assert rules.within(hours, then)
+    assert rules.next_within(hours, then) == then
+    local = dt.datetime.fromtimestamp(then / 1000, ZoneInfo(zone))
+    if then > now and zone.startswith("Asia"):  # nobody puts the clocks forward there
+        assert (local.hour * 60 + local.minute, local.second) == (start, 0)
+        assert then - now < rules.DAY_S * 1000
+        assert not rules.within(hours, then - 1)
+
+
 # --- texts ----------------------------------------------------------------------------------------
 
 SHIPPED = (resources.flows() / texts.FILE).read_text(encoding="utf-8")
@@ -233,7 +289,15 @@ messages:
     text: {id: "Hubungi {number}", en: "a\\nb"}
   other:
     text: {id: a, en: b}
+mails:
+  unit_waiting:
+    subject: {id: "Kasus {number} {link}", en: "%s {number}", jv: x}
+    text: {id: "{number}", en: "{number} {link} {name}"}
+  unit_other:
+    subject: {id: a, en: b}
+    text: {id: a, en: b}
 """
+        % ("x" * 70)
     )
     for named in (
         "other: no such message",
@@ -245,6 +309,13 @@ messages:
         "case_number.whatsapp.id: use HX",
         "how_to_ask.text.id: {number} can't be filled in",
         "how_to_ask.text.en: a line break",
+        "unit_other: no such mail",
+        "unit_gone: missing",
+        "unit_waiting.jv: no such language",
+        "unit_waiting.subject.id: {link} can't be filled in",
+        "unit_waiting.subject.en: longer than 78",
+        "unit_waiting.text.id: {link} is missing",
+        "unit_waiting.text.en: {name} can't be filled in",
     ):
         assert named in found, found
 
