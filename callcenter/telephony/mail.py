@@ -2,7 +2,7 @@
 
 A mail server can't be asked what it has. So *once* means here what it means between mail servers: a
 message that was handed over and not answered is handed over again under the same ``Message-ID``,
-which is made from our own id of it. See docs/decisions/0016-mail-is-sent-again-under-its-own-id.md.
+which is made from our own id of it. See docs/decisions/0012-mail-is-handed-over-again.md.
 """
 
 from __future__ import annotations
@@ -196,6 +196,8 @@ class _Handing:
         self._handed = True
         smtp.send(self._text + b".\r\n")
         answer = smtp.getreply()
+        if answer[0] < 0:
+            raise smtplib.SMTPServerDisconnected("what was said is no answer")
         self._handed = False
         self._expect(answer, 250)
         with contextlib.suppress(OSError, smtplib.SMTPException):  # it has the message

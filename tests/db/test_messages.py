@@ -16,7 +16,7 @@ from callcenter.db.keys import FORGOTTEN, Keys
 from callcenter.db.tables import fact
 from callcenter.messages import rules, service, tables, texts
 from callcenter.messages.model import Channel, Event, Letter, Reason, State
-from callcenter.messages.rules import Allowed
+from callcenter.messages.rules import Allowed, Hours
 from callcenter.messages.service import About
 
 CITIZEN = "+628111000111"
@@ -42,6 +42,7 @@ class Store:
         channel: Channel = Channel.SMS,
         call: str = "call",
         allowed: Allowed = ALLOWED,
+        hours: Hours | None = None,
     ) -> Reason | None:
         given = Given(now)
         return self.database.write_sync(
@@ -56,6 +57,7 @@ class Store:
                 recipient=recipient,
                 params={"number": NUMBER},
                 about=About(call=call, case="case", agent="sari"),
+                hours=hours,
             )
         )
 
@@ -191,6 +193,38 @@ def test_the_newest_of_a_call_and_case(store: Store) -> None:
     assert latest("call").state is State.WAITING
     assert not latest("call").failed
     assert latest("another") is None
+
+
+def test_it_is_sent_within_its_hours_however_late_it_gets_its_turn(store: Store) -> None:
+    hours = Hours(2 * 60, 4 * 60, "UTC")
+    store.put(now=0, hours=hours)
+    assert store.asked(2 * HOUR - 1) == []
+    assert store.database.read_sync(service.next_due) == 2 * HOUR
+    assert store.asked(4 * HOUR) == []  # nobody was here
+    assert store.database.read_sync(service.next_due) == 26 * HOUR
+    (letter,) = store.asked(28 * HOUR - 1)
+    store.postpone(letter.id, 28 * HOUR - 1)
+    assert store.asked(29 * HOUR) == []
+    assert len(store.asked(50 * HOUR)) == 1
+
+
+def test_what_is_over_before_it_was_sent_is_not_sent(store: Store) -> None:
+    def withdraw(case: str, *templates: str) -> None:
+        store.database.write_sync(
+            lambda conn: service.withdraw(conn, store.keys, NOW, case=case, templates=templates)
+        )
+
+    store.put()
+    withdraw("another", "case_number")
+    withdraw("case", "case_news")
+    assert store.row().state == "waiting"
+    withdraw("case", "case_news", "case_number")
+    assert (store.row().state, store.row().reason) == ("refused", "needless")
+    assert store.asked(NOW + HOUR) == []
+    store.put(NOW + 1)
+    (letter,) = store.asked(NOW + 1)
+    withdraw("case", "case_number")
+    assert store.became(letter.id, Event.ACCEPT, provider_id=SID)
 
 
 # --- asked once -----------------------------------------------------------------------------------
@@ -379,6 +413,12 @@ def test_no_statement_looks_at_every_message(
     store.looked(NOW + HOUR)
     store.wrote("berhenti")
     store.wrote("mulai", message="SM2")
+    store.put()
+    store.database.write_sync(
+        lambda conn: service.withdraw(
+            conn, store.keys, NOW, case="case", templates=["case_number", "case_news"]
+        )
+    )
     store.database.read_sync(service.next_due)
     store.database.read_sync(lambda conn: service.known(conn, [SID]))
     store.database.read_sync(
@@ -395,7 +435,7 @@ def test_no_statement_looks_at_every_message(
         ]
 
     found = store.database.read_sync(plans)
-    assert len([step for step in found if step.startswith("SEARCH message")]) >= 8
+    assert len([step for step in found if step.startswith("SEARCH message")]) >= 9
     ours = ("SCAN message", "SCAN answered_writer", "SCAN opted_out")
     scans = [step for step in found if step.startswith(ours)]
     assert not [step for step in scans if "ix_message_due" not in step]

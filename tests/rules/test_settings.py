@@ -94,13 +94,20 @@ def test_what_we_keep_moves_with_its_folder() -> None:
         ("ASTERISK_TRUNK", "trunk; core stop now", "PJSIP/name"),
         ("VOICE_ID", "-w /etc/passwd", "espeak-ng voice"),
         ("VOICE_RATE", "9000", "from 80 to 450"),
+        ("SMTP_URL", "mail.example", "smtp://user:password@host"),
+        ("SMTP_URL", "http://mail.example", "smtp://user:password@host"),
+        ("SMTP_URL", "smtp://", "smtp://user:password@host"),
+        ("SMTP_URL", "smtp://mail.example:port", "smtp://user:password@host"),
+        ("SMTP_URL", "smtp://user@mail.example", "smtp://user:password@host"),
+        ("SMTP_URL", "smtp://mail.example/x", "smtp://user:password@host"),
+        ("MAIL_FROM", "hotline", "an address such as"),
+        ("MAIL_FROM", "a@b.example,c@d.example", "an address such as"),
     ],
 )
 def test_a_bad_value_names_its_variable_and_says_what_is_wanted(
     name: str, value: str, why: str
 ) -> None:
-    (problem,) = problems(**{name: value})
-    assert problem.startswith(f"{name}: ")
+    (problem,) = [one for one in problems(**{name: value}) if one.startswith(f"{name}: ")]
     assert why in problem
 
 
@@ -153,3 +160,15 @@ def test_the_table_has_every_setting_once() -> None:
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         load({}).port = 1  # type: ignore[misc]
+
+
+def test_mail_needs_a_sender_and_an_address_of_the_pages() -> None:
+    url = "smtp://user:pass%20word@mail.example"
+    found = problems(SMTP_URL=url)
+    assert [one.split(":")[0] for one in found] == ["MAIL_FROM", "PUBLIC_BASE_URL"]
+    more = {"MAIL_FROM": "hotline@example.go.id", "PUBLIC_BASE_URL": "https://a.example"}
+    settings = load({"SMTP_URL": url} | more)
+    assert settings.smtp_url == url
+    assert "pass" not in repr(settings)
+    (refused,) = problems(SMTP_URL=url + "/path", **more)
+    assert "pass%20word" not in refused
