@@ -29,6 +29,7 @@ from callcenter.calls.desk import Desk
 from callcenter.calls.errors import NotNow
 from callcenter.calls.service import Calls, Send
 from callcenter.calls.telling import Telling
+from callcenter.cases.rules import Rules
 from callcenter.clock import Clock, JumpClock, SystemClock
 from callcenter.db import Connection, Database, DatabaseAway, migrate
 from callcenter.db.facts import Sealer
@@ -50,7 +51,7 @@ from callcenter.store import (
     add_account,
     hold,
     open_store,
-    read_topics,
+    read_rules,
 )
 from callcenter.telephony.asterisk.build import asterisk_line, asterisk_watch
 from callcenter.telephony.asterisk.line import AsteriskLine
@@ -66,7 +67,7 @@ from callcenter.telephony.simulator.sounds import SimulatedSounds
 from callcenter.telephony.twilio.build import inbox, senders, twilio_line
 from callcenter.telephony.twilio.inbox import Inbox
 from callcenter.telephony.twilio.line import TwilioLine
-from callcenter.topics import Topic, uppers
+from callcenter.topics import uppers
 from callcenter.voice.programs import lacking
 from callcenter.voice.sounds import Voice
 from callcenter.web import Deps, make_web
@@ -171,11 +172,11 @@ def assemble(
     Raises:
         AlreadyRunning: another process serves this SQLite file.
         DatabaseAway, ValueError, SecretError: the database can't be used.
-        FlowErrors, TopicError: the flows are refused, with every error.
+        FlowErrors, FileError: the flows or the rules of cases are refused, with every error.
     """
     folder = settings.flows or resources.flows()
-    topics = read_topics(settings)
-    flows = load_flows(folder, frozenset(topics))
+    rules = read_rules(settings)
+    flows = load_flows(folder, frozenset(rules.topics))
     lock = hold(settings)
     store = open_store(settings, clock=clock, database=database)
     db, keys, clock = store.db, store.keys, store.clock
@@ -197,7 +198,7 @@ def assemble(
         twilio = twilio_line(settings, db, clock, folder / "audio")
     lines: dict[str, Line] = {line.name: line for line in (simulator, asterisk, twilio) if line}
 
-    calls, performer = _calls(settings, store, sealer, flows, topics, lines)
+    calls, performer = _calls(settings, store, sealer, flows, rules, lines)
     desk = Desk(calls)
     recordings = Recordings(
         db, keys, clock, folder=settings.var / "recordings", lines=lines, calls=calls
@@ -260,7 +261,7 @@ def _calls(
     store: Store,
     sealer: Sealer,
     flows: FlowSet,
-    topics: dict[str, Topic],
+    rules: Rules,
     lines: dict[str, Line],
 ) -> tuple[Calls, Performer]:
     """What decides and what performs it: each needs the other."""
@@ -272,7 +273,7 @@ def _calls(
         store.db,
         store.keys,
         flows=flows,
-        topics=topics,
+        rules=rules,
         clock=store.clock,
         timezone=settings.time_zone.key,
         lines=lines,

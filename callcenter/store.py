@@ -13,6 +13,9 @@ from typing import IO, Final
 
 from callcenter import resources
 from callcenter import topics as topic_files
+from callcenter.cases import directory
+from callcenter.cases import rules as rule_files
+from callcenter.cases.rules import Rules
 from callcenter.clock import Clock, SystemClock
 from callcenter.db import Database, migrate
 from callcenter.db.keys import Keys, unlock
@@ -122,6 +125,24 @@ def first_accounts(store: Store, settings: Settings) -> list[tuple[str, str, str
         add_account(store, settings, NewAccount(username, name, role, password))
         made.append((username, password, page))
     return made
+
+
+def read_rules(settings: Settings) -> Rules:
+    """What the ministry decided about cases. Beside topics of its own, the files that its folder
+    has not are the shipped ones, but for the directory, whose bodies know the shipped topics.
+
+    Raises:
+        FileError: with every mistake in every file.
+        OSError: there are no topics.
+    """
+    folder, shipped = settings.flows or resources.flows(), resources.flows()
+    texts = {topic_files.FILE: (folder / topic_files.FILE).read_text(encoding="utf-8")}
+    for file in rule_files.FILES:
+        own = folder / file
+        if file not in texts and (own.is_file() or file != directory.FILE):
+            path = own if own.is_file() else shipped / file
+            texts[file] = path.read_text(encoding="utf-8")
+    return rule_files.load(texts)
 
 
 def read_topics(settings: Settings) -> dict[str, Topic]:

@@ -8,19 +8,12 @@ from pathlib import Path
 
 from sqlalchemy import insert
 
-from callcenter import resources, topics
+from callcenter import resources
 from callcenter.calls.console import ConsoleView
 from callcenter.calls.desk import Desk
 from callcenter.calls.service import Calls, Send
-from callcenter.cases.service import (
-    CaseRow,
-    CaseView,
-    RecordingRow,
-    by_number,
-    calls_of,
-    list_cases,
-    recordings_of,
-)
+from callcenter.cases.desk.service import CaseRow, list_cases
+from callcenter.cases.service import CaseView, RecordingRow, by_number, calls_of, recordings_of
 from callcenter.clock import JumpClock
 from callcenter.db import Connection, Database
 from callcenter.db.facts import Fact, Sealer, sealed
@@ -32,6 +25,8 @@ from callcenter.queue import service as queue
 from callcenter.telephony.performer import Performer
 from callcenter.telephony.recordings import Recordings
 from callcenter.telephony.simulator.line import SimulatorLine
+from callcenter.topics import uppers
+from tests.rules.cases.kit import shipped_rules
 
 #: A Tuesday, 10.00 in Jakarta: the hotline is open.
 OPEN = 1_795_489_200_000
@@ -49,14 +44,15 @@ class Hotline:
         self.clock = JumpClock(now)
         self.simulator = SimulatorLine(self.clock, paced=False)
         flows = resources.flows()
-        self.topics = topics.load((flows / "topics.yaml").read_text())
+        self.rules = shipped_rules()
+        self.topics = self.rules.topics
         self.sealer = Sealer(database, keys)
         lines: dict[str, Line] = {self.simulator.name: self.simulator}
         self.calls = Calls(
             database,
             keys,
             flows=loader.load(flows, frozenset(self.topics)),
-            topics=self.topics,
+            rules=self.rules,
             clock=self.clock,
             timezone="Asia/Jakarta",
             lines=lines,
@@ -138,7 +134,7 @@ class Hotline:
                     created_at=0,
                 )
             )
-            queue.set_topics(connection, name, knows or topics.uppers(self.topics))
+            queue.set_topics(connection, name, knows or uppers(self.topics))
 
         await self.database.write(add)
         await self.desk.sign_on(name, Device(DeviceKind.SIMULATED, name))

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import msgspec
 
 from callcenter.calls import tables
 from callcenter.calls.model import Outcome
 from callcenter.calls.moves import Ask, Steps
 from callcenter.cases import service as cases
+from callcenter.cases.rules import Rules
 from callcenter.clock import Given
 from callcenter.db import Connection
 from callcenter.db.keys import Keys
 from callcenter.ivr import needs
 from callcenter.queue import service as queue
 from callcenter.queue.estimate import wait_s
-from callcenter.topics import Topic, upper
+from callcenter.topics import upper
 
 #: What an agent needs after a talk, until it is measured by topic.
 TYPICAL_WRAP_UP_S = 30
@@ -28,9 +27,8 @@ class Stores(msgspec.Struct, frozen=True):
     connection: Connection
     keys: Keys
     given: Given
-    topics: Mapping[str, Topic]
+    rules: Rules
     call_key: bytes
-    timezone: str
 
 
 def run(steps: Steps, stores: Stores) -> Outcome:
@@ -49,17 +47,15 @@ def answer(stores: Stores, ask: Ask) -> needs.Answer:
     call, need = ask.call, ask.need
     match need:
         case needs.OpenCase():
-            topic = stores.topics.get(need.topic)
             case, number, pin = cases.open_case(
                 stores.connection,
                 stores.keys,
                 stores.given,
+                stores.rules,
                 call=call.id,
                 call_key=stores.call_key,
                 topic=need.topic,
-                unit=topic.unit if topic else "",
                 language=need.language,
-                timezone=stores.timezone,
             )
             return needs.CaseOpened(case, number, pin)
         case needs.FindCase():
@@ -68,7 +64,8 @@ def answer(stores: Stores, ask: Ask) -> needs.Answer:
             added = cases.add_message(
                 stores.connection,
                 stores.keys,
-                stores.given.now,
+                stores.given,
+                stores.rules,
                 call=call.id,
                 case=need.case,
                 recording=need.recording,
@@ -103,11 +100,12 @@ def _find(stores: Stores, call: str, need: needs.FindCase) -> needs.Answer:
         call=call,
         number=need.number,
         pin=need.pin,
+        caller=tables.number_hash(stores.connection, call),
     )
     if found == "locked":
         return needs.CaseLocked()
     if isinstance(found, str):
         return needs.CaseNotFound()
     # A caller waits for who knows the upper topic.
-    topic = upper(stores.topics, found.topic)
+    topic = upper(stores.rules.topics, found.topic)
     return needs.CaseFound(found.id, found.number, found.status, topic, found.unit or None)

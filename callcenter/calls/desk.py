@@ -12,13 +12,14 @@ from callcenter.calls import tables
 from callcenter.calls.console import ConsoleView, view
 from callcenter.calls.errors import NotNow, NotYours, TooLate
 from callcenter.calls.facts import CallFact
-from callcenter.calls.model import Accepted, Declined, HungUp
+from callcenter.calls.model import Accepted, Declined, HungUp, TimerKind
 from callcenter.calls.moves import agent_moved
 from callcenter.calls.outcomes import OUTCOMES, UNSAID
 from callcenter.calls.service import Calls, Done
 from callcenter.calls.vault import service as vault
 from callcenter.cases import service as cases
 from callcenter.cases.service import CaseForm, CaseView
+from callcenter.cases.work import service as work
 from callcenter.clock import Given
 from callcenter.db import Connection, timers
 from callcenter.db.facts import Fact, append
@@ -31,7 +32,7 @@ class Desk:
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
-        calls.wrap_up_over = self._wrap_up_over
+        calls.over = {TimerKind.WRAP_UP: self._wrap_up_over, TimerKind.CASE: self._case_due}
 
     def console(self, connection: Connection, agent: str) -> ConsoleView:
         """All that the agent's console shows now."""
@@ -151,10 +152,11 @@ class Desk:
                 connection,
                 self._calls.keys,
                 given,
+                self._calls.rules,
                 case=case,
                 agent=agent,
                 form=form,
-                topics=self._calls.topics,
+                call=call,
                 caller=self._opened_from(connection, stored),
             )
             if form.anonymous:
@@ -196,6 +198,12 @@ class Desk:
             return Done(refused="no wrap-up")
         return self._wrapped(connection, given, before, UNSAID)
 
+    def _case_due(self, timer: timers.Timer, connection: Connection, given: Given) -> Done:
+        """The next moment has come that the clocks of a case name."""
+        work.look(connection, self._calls.keys, given, self._calls.rules, timer.ref)
+        timers.take(connection, timer)  # unless it was moved to the one after that
+        return Done()
+
     def _wrapped(
         self,
         connection: Connection,
@@ -210,7 +218,15 @@ class Desk:
             return done
         tables.set_outcome(connection, call, outcome)
         case_event = OUTCOMES[outcome].case_event if outcome in OUTCOMES else None
-        cases.finish_call(connection, given.now, call=call, event=case_event)
+        cases.finish_call(
+            connection,
+            self._calls.keys,
+            given,
+            self._calls.rules,
+            call=call,
+            event=case_event,
+            agent=before.id,
+        )
         data: dict[str, str | int | bool] = {"outcome": outcome}
         fact = Fact(CallFact.WRAP_UP_DONE, given.now, call=call, agent=before.id, data=data)
         append(connection, self._calls.keys, [fact])

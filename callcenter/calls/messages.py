@@ -8,6 +8,7 @@ from callcenter import line
 from callcenter.calls import life, tables
 from callcenter.calls.model import Call, Outcome, TimerKind, Timing
 from callcenter.cases import service as cases
+from callcenter.cases.rules import Rules
 from callcenter.clock import Given
 from callcenter.db import Connection
 from callcenter.db.keys import Keys
@@ -37,8 +38,8 @@ def keep(
     keys: Keys,
     given: Given,
     left: line.MessageLeft,
+    rules: Rules,
     topic: Topic,
-    timezone: str,
 ) -> Outcome:
     """A case about ``topic`` with the call that it came by, whose recording is to be fetched.
 
@@ -62,23 +63,24 @@ def keep(
         connection,
         keys,
         given,
+        rules,
         call=call_id,
         call_key=wrapped,
         topic=topic.code,
-        unit=topic.unit,
         language="id",
-        timezone=timezone,
+        told=False,
     )
     cases.add_message(
         connection,
         keys,
-        given.now,
+        given,
+        rules,
         call=call_id,
         case=case,
         recording=left.name,
         seconds=left.seconds,
     )
-    cases.finish_call(connection, given.now, call=call_id, event=None)
+    cases.finish_call(connection, keys, given, rules, call=call_id, event=None)
     outcome = msgspec.structs.replace(
         outcome,
         call=msgspec.structs.replace(outcome.call, case=case, topic=topic.code, language="id"),

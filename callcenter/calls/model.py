@@ -109,6 +109,7 @@ class TimerKind(StrEnum):
     JOIN = "join"  #: offer: accepted, and the two are still not together
     WRAP_UP = "wrap_up"  #: agent
     CALL_LIMIT = "call_limit"  #: call
+    CASE = "case"  #: the next moment that a case's clocks name
     RECORDING = "recording"  #: a recording waits to be fetched from its line
 
 

@@ -27,6 +27,7 @@ from callcenter.calls.model import (
 )
 from callcenter.calls.moves import Steps, World
 from callcenter.cases import service as cases
+from callcenter.cases.rules import Rules
 from callcenter.clock import Clock, Given
 from callcenter.db import Connection, Database, DatabaseAway, outbox, timers
 from callcenter.db.facts import Fact, Sealer, append, written
@@ -80,8 +81,8 @@ class Send(msgspec.Struct, frozen=True):
 Perform = Callable[[Send], None]
 #: Fetches a recording from its line and keeps it: (line, name).
 Fetch = Callable[[str, str], Awaitable[None]]
-#: The wrap-up of the agent in the timer ran out.
-WrapUpOver = Callable[[timers.Timer, Connection, Given], "Done"]
+#: The time of what is in the timer has come.
+Over = Callable[[timers.Timer, Connection, Given], "Done"]
 
 
 class Done(msgspec.Struct):
@@ -110,7 +111,7 @@ class Calls:
         keys: Keys,
         *,
         flows: FlowSet,
-        topics: Mapping[str, Topic],
+        rules: Rules,
         clock: Clock,
         timezone: str,
         lines: Collection[str],
@@ -123,7 +124,8 @@ class Calls:
         self.keys = keys
         self._flows = {flows.hash: flows}
         self._current = flows
-        self.topics = topics
+        self.rules = rules
+        self.topics: Mapping[str, Topic] = rules.topics
         self.clock = clock
         self.timezone = timezone
         self._lines = tuple(lines)
@@ -140,8 +142,8 @@ class Calls:
         self._unreadable: set[str] = set()  #: calls whose rows are damaged
         #: Set by whoever assembles: fetches a recording from its line and keeps it.
         self.fetch: Fetch | None = None
-        #: Set by the desk: an agent's wrap-up ran out.
-        self.wrap_up_over: WrapUpOver | None = None
+        #: Set by the desk: what its timers do, by their kind.
+        self.over: dict[str, Over] = {}
 
     async def start(self) -> None:
         """Store the flows that new callers begin in; call it before the lines start."""
@@ -227,7 +229,7 @@ class Calls:
 
     def _drive(self, connection: Connection, given: Given, steps: Steps, wrapped: bytes) -> Done:
         """Answer what the step asks until it is decided, and save what it decided."""
-        stores = Stores(connection, self.keys, given, self.topics, wrapped, self.timezone)
+        stores = Stores(connection, self.keys, given, self.rules, wrapped)
         outcome = answers.run(steps, stores)
         if outcome.refused is not None:
             return Done(refused=outcome.refused)
@@ -235,7 +237,8 @@ class Calls:
         tables.save(connection, key, outcome)
         over = outcome.call.ended_at == given.now
         if over and not queue.has_in_hand(connection, outcome.call.id):
-            cases.finish_call(connection, given.now, call=outcome.call.id, event=None)
+            call_id = outcome.call.id
+            cases.finish_call(connection, self.keys, given, self.rules, call=call_id, event=None)
         return self.follow(
             connection,
             given,
@@ -405,8 +408,8 @@ class Calls:
                 pass
             case TimerKind.RECORDING:
                 await self._fetch_recording(timer)
-            case TimerKind.WRAP_UP if self.wrap_up_over is not None:
-                await self.commit(partial(self.wrap_up_over, timer))
+            case kind if kind in self.over:
+                await self.commit(partial(self.over[kind], timer))
             case _:
                 await self.commit(partial(self._on_timer, timer=timer))
 
@@ -488,7 +491,7 @@ class Calls:
     def _message(self, connection: Connection, given: Given, signal: line.MessageLeft) -> Done:
         """A message that the network took while we were away becomes a case."""
         topic = list(uppers(self.topics).values())[-1]
-        outcome = messages.keep(connection, self.keys, given, signal, topic, self.timezone)
+        outcome = messages.keep(connection, self.keys, given, signal, self.rules, topic)
         if outcome.refused is not None:
             return Done(refused=outcome.refused)
         return self.follow(connection, given, outcome.facts, outcome.timers, call=outcome.call.id)

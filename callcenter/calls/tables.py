@@ -125,6 +125,13 @@ _WHO_RETURNS = (
     )
     .order_by(call.c.started_at.desc())
 )
+_NUMBER_HASH = select(call.c.number_hash).where(call.c.id == bindparam("of"))
+_RECENT = (
+    select(call.c.id)
+    .where(call.c.number_hash == bindparam("hash"), call.c.started_at >= bindparam("since"))
+    .order_by(call.c.started_at.desc())
+    .limit(bindparam("most"))
+)
 _LATEST_TALKS = (
     select(call.c.answered_at, call.c.ended_at)
     .where(call.c.answered_at.is_not(None), call.c.ended_at.is_not(None))
@@ -282,6 +289,18 @@ def live_offers(connection: Connection, line: str) -> frozenset[str]:
         call.c.line == line, call.c.state != CallState.ENDED.value, call.c.offer.is_not(None)
     )
     return frozenset(connection.execute(wanted).scalars())
+
+
+def number_hash(connection: Connection, call_id: str) -> str | None:
+    """The keyed hash of the caller's number, None when it is withheld."""
+    found: str | None = connection.execute(_NUMBER_HASH, {"of": call_id}).scalar_one_or_none()
+    return found
+
+
+def recent_calls(connection: Connection, hashed: str, since: int, most: int = 20) -> list[str]:
+    """The calls of a caller (:func:`number_hash`) that began at ``since`` or later."""
+    wanted = {"hash": hashed, "since": since, "most": most}
+    return list(connection.execute(_RECENT, wanted).scalars())
 
 
 def latest_talks_ms(connection: Connection, most: int = 20) -> list[int]:

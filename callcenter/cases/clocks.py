@@ -226,6 +226,15 @@ class _Meter:
         return self.calendar.advance(start, amount) if self._working else start + amount
 
 
+def due(limit: Limit, calendar: WorkCalendar, start: int) -> int:
+    """When a limit of time that began at ``start`` is reached, if it never stands still.
+
+    Raises:
+        ValueError: it is no limit of time.
+    """
+    return _Meter(calendar, limit).due(start)
+
+
 @dataclass(frozen=True)
 class _Maker:
     """Makes the clocks of one case at one moment."""

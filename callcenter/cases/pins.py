@@ -95,10 +95,13 @@ class Limit(msgspec.Struct, frozen=True):
     window_s: int | None
 
 
+CASE_TRIES: Final = 5
+CALLER_TRIES: Final = 20
+CALL_TRIES: Final = 3
 LIMITS: Final = (
-    Limit(Per.CASE, 5, 86_400),
-    Limit(Per.CALLER, 20, 3_600),
-    Limit(Per.CALL, 3, None),
+    Limit(Per.CASE, CASE_TRIES, 86_400),
+    Limit(Per.CALLER, CALLER_TRIES, 3_600),
+    Limit(Per.CALL, CALL_TRIES, None),
 )
 
 

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import datetime as dt
 import hmac
-from collections.abc import Iterable
-from zoneinfo import ZoneInfo
+from collections.abc import Collection, Mapping
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Row, and_, bindparam, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 
-from callcenter.cases import numbers, statuses, tables
+from callcenter.cases import numbers, pins, statuses, tables, texts, words
+from callcenter.cases.errors import BadForm, Refused, StaleCase
 from callcenter.cases.facts import CaseFact
+from callcenter.cases.hand.service import Work, take
+from callcenter.cases.pins import Weakness
 from callcenter.cases.reporters import service as reporters
-from callcenter.cases.statuses import CallRole, CaseStatus
+from callcenter.cases.rules import Rules
+from callcenter.cases.statuses import Actor, CallRole, CaseEvent, CaseStatus
+from callcenter.cases.versions import service as versions
+from callcenter.cases.views import CaseForm, CaseView
+from callcenter.cases.work.about import about
 from callcenter.clock import Given
-from callcenter.db import Connection, by_key, for_update
+from callcenter.db import Connection, by_key
 from callcenter.db.facts import Fact, append
 from callcenter.db.keys import Keys
 
-#: Wrong PINs for one case in :data:`PIN_WINDOW_S`, from whichever phone; then only a person helps.
-PIN_TRIES = 5
-PIN_WINDOW_S = 86_400
-#: Free text, characters.
-NARRATIVE_CHARS = 20_000
-NAME_CHARS = 200
-PAGE_ROWS = 50
+__all__ = ["BadForm", "CaseForm", "CaseView", "Refused", "StaleCase"]
 
 # Made once: to make a statement anew costs several times what it takes to run.
 _NUMBER_TAKEN = select(tables.case.c.id).where(tables.case.c.number == bindparam("wanted"))
@@ -37,99 +38,82 @@ _LINK = select(tables.call_case.c.role, tables.call_case.c.pin).where(
     _LINKED, tables.call_case.c.case == bindparam("about")
 )
 _FORGET_PINS = update(tables.call_case).where(_LINKED)
-_OPENED_BY = for_update(
-    select(tables.case)
-    .where(
-        tables.case.c.id.in_(
-            select(tables.call_case.c.case).where(
-                _LINKED, tables.call_case.c.role == CallRole.OPENED.value
-            )
-        )
+_OPENED_BY = (
+    select(tables.call_case.c.case)
+    .where(_LINKED, tables.call_case.c.role == CallRole.OPENED.value)
+    .order_by(tables.call_case.c.case)
+)
+_TRIES = {
+    name: select(tables.pin_attempt.c.at).where(
+        tables.pin_attempt.c[column] == bindparam("of"),
+        tables.pin_attempt.c.at > bindparam("since"),
     )
-    .order_by(tables.case.c.id)
+    for name, column in (("call", "call"), ("case", "case"), ("caller", "caller_hash"))
+}
+_INSERT_TRY = insert(tables.pin_attempt)
+_INSERT_TOPIC = insert(tables.case_topic)
+_NO_TOPIC = delete(tables.case_topic).where(
+    tables.case_topic.c.case == bindparam("of"), tables.case_topic.c.topic == bindparam("old")
+)
+_FORGET_PIN = update(tables.call_case).where(tables.call_case.c.case == bindparam("of"))
+_FINAL: Final = tuple(status.value for status in statuses.FINAL)
+_BY_CALLER = (
+    select(tables.case.c.id)
+    .join(tables.reporter_phone, tables.reporter_phone.c.reporter == tables.case.c.reporter)
+    .where(
+        tables.reporter_phone.c.number_hash == bindparam("hash"),
+        tables.case.c.status.not_in(_FINAL),
+    )
+    .order_by(tables.case.c.opened_at.desc())
+    .limit(1)
+)
+_DRAFT_OF = (
+    select(tables.case.c.id)
+    .join(tables.call_case, tables.call_case.c.case == tables.case.c.id)
+    .where(
+        tables.call_case.c.call.in_(bindparam("calls", expanding=True)),
+        tables.call_case.c.role == CallRole.OPENED.value,
+        tables.case.c.status == CaseStatus.DRAFT.value,
+        tables.case.c.opened_at >= bindparam("since"),
+    )
+    .order_by(tables.case.c.opened_at.desc())
+    .limit(1)
 )
 
+#: Text → its longest, in characters, and whether it may have several lines.
 _TEXTS = {
-    "narrative": NARRATIVE_CHARS,
-    "reporter_name": NAME_CHARS,
-    "employer": NAME_CHARS,
+    "narrative": (texts.NARRATIVE_CHARS, True),
+    "reporter_name": (texts.NAME_CHARS, False),
+    "employer": (texts.NAME_CHARS, False),
 }
 _SEALED = ("narrative", "employer")  #: in the case's row; the name is in the reporter's
-
-
-class CaseView(msgspec.Struct, frozen=True):
-    """A case as an agent or an officer sees it. ``pin`` only while its call is not wrapped up."""
-
-    id: str
-    number: str
-    status: str
-    topic: str
-    unit: str
-    custodian: str | None
-    language: str
-    opened_at: int
-    updated_at: int
-    version: int
-    narrative: str
-    reporter_name: str
-    employer: str
-    anonymous: bool = False
-    pin: str | None = None
-
-
-class CaseForm(msgspec.Struct, frozen=True):
-    """What an agent writes down; None leaves a field as it is. ``version`` is the one they saw."""
-
-    version: int
-    topic: str | None = None
-    narrative: str | None = None
-    reporter_name: str | None = None
-    employer: str | None = None
-    anonymous: bool | None = None
-
-
-class BadForm(ValueError):
-    """A field can't be stored. ``fields``: its name → why."""
-
-    def __init__(self, fields: dict[str, str]) -> None:
-        super().__init__(", ".join(f"{name}: {why}" for name, why in fields.items()))
-        self.fields = fields
-
-
-class StaleCase(Exception):
-    """Somebody else saved meanwhile; ``current`` is the case as it is now."""
-
-    def __init__(self, current: CaseView) -> None:
-        super().__init__("the case was changed meanwhile")
-        self.current = current
 
 
 def open_case(
     connection: Connection,
     keys: Keys,
     given: Given,
+    rules: Rules,
     *,
-    call: str,
-    call_key: bytes,
+    call: str | None,
+    call_key: bytes | None,
     topic: str,
-    unit: str,
     language: str,
-    timezone: str,
+    told: bool = True,
 ) -> tuple[str, str, str]:
     """A draft with its number from the start, so that a call which drops loses nothing.
 
-    ``call_key`` is the call's wrapped key: the PIN stays readable for its agent under it until the
-    call is wrapped up. Returns id, number and PIN.
+    Its topic decides track, priority and compartment, and so the unit that must act: triage, or
+    for complaints about officials the inspectorate. ``call_key`` is the call's wrapped key: the PIN
+    stays readable for its agent under it until the call is wrapped up. ``call`` None: it came
+    without one. ``told``: the reporter hears the number and the PIN now. Returns id, number, PIN.
     """
     case = given.id()
-    year = dt.datetime.fromtimestamp(given.now / 1000, ZoneInfo(timezone)).year
-    # Numbers are random, so that one does not tell how many there are or what the next one is.
-    while True:
-        number = numbers.make_number(year, given.digits(7))
-        if connection.execute(_NUMBER_TAKEN, {"wanted": number}).first() is None:
-            break
-    pin = given.digits(numbers.PIN_DIGITS)
+    number = _new_number(connection, given, rules)
+    pin = pins.choose(given.digits, number)
     _, wrapped = keys.make(_owner(case))
+    made = about(rules, topic, given.now)
+    unit = rules.home(made.compartment)
     connection.execute(
         _INSERT_CASE,
         {
@@ -138,9 +122,9 @@ def open_case(
             "pin_hash": keys.pin_hash(case, pin),
             "status": CaseStatus.DRAFT.value,
             "topic": topic,
-            "track": "none",
-            "priority": "P3",
-            "compartment": "normal",
+            "track": made.track.value,
+            "priority": made.priority.value,
+            "compartment": made.compartment.value,
             "anonymous": False,
             "secret": True,
             "unit": unit,
@@ -148,85 +132,156 @@ def open_case(
             "opened_at": given.now,
             "updated_at": given.now,
             "status_at": given.now,
+            "acknowledged_at": given.now if told else None,
             "version": 1,
             "key": wrapped,
         },
     )
-    sealed_pin = keys.open(call_key, f"call:{call}").encrypt(pin.encode(), "call_case.pin")
-    connection.execute(
-        _INSERT_LINK,
-        {
-            "call": call,
-            "case": case,
-            "role": CallRole.OPENED.value,
-            "at": given.now,
-            "pin": sealed_pin,
-        },
-    )
+    connection.execute(_INSERT_TOPIC, {"case": case, "topic": topic, "at": given.now})
+    data: dict[str, str | int | bool] = {
+        "topic": topic,
+        "status": CaseStatus.DRAFT.value,
+        "unit": unit,
+    }
     append(
-        connection,
-        keys,
-        [
-            Fact(CaseFact.CASE_OPENED, given.now, call=call, case=case, data={"topic": topic}),
-            Fact(
-                CaseFact.CALL_LINKED,
-                given.now,
-                call=call,
-                case=case,
-                data={"role": CallRole.OPENED.value},
-            ),
-        ],
+        connection, keys, [Fact(CaseFact.CASE_OPENED, given.now, call=call, case=case, data=data)]
     )
+    if call is not None and call_key is not None:
+        sealed_pin = keys.open(call_key, f"call:{call}").encrypt(pin.encode(), "call_case.pin")
+        role = CallRole.OPENED
+        link(connection, keys, given.now, call=call, case=case, role=role, pin=sealed_pin)
+    versions.write(connection, keys, case=case, at=given.now)
+    take(connection, keys, given, rules, case).keep()
     return case, number, pin
 
 
+def _new_number(connection: Connection, given: Given, rules: Rules) -> str:
+    """Numbers are random, so that one does not tell how many there are or what the next one is."""
+    year = dt.datetime.fromtimestamp(given.now / 1000, rules.counting.home.zone).year
+    while True:
+        number = numbers.make_number(year, given.digits(7))
+        if connection.execute(_NUMBER_TAKEN, {"wanted": number}).first() is None:
+            return number
+
+
 def find_case(
-    connection: Connection, keys: Keys, given: Given, *, call: str, number: str, pin: str
+    connection: Connection,
+    keys: Keys,
+    given: Given,
+    *,
+    call: str | None,
+    number: str,
+    pin: str,
+    caller: str | None = None,
 ) -> CaseView | str:
     """The case that ``number`` and ``pin`` open, or why not: ``unknown`` or ``locked``.
 
-    A number that nobody has and a wrong PIN give the same answer after the same work. A case is
-    locked after :data:`PIN_TRIES` wrong PINs in :data:`PIN_WINDOW_S`.
+    A number that nobody has and a wrong PIN give the same answer after the same work, and count
+    alike. ``caller``: a keyed hash of the phone number or address that asks, None: it is withheld.
+    ``call`` None: it is no call. How often may be tried is in ``pins.LIMITS``.
     """
     row = connection.execute(by_key(tables.case, "number", lock=True), {"key": number}).first()
-    case = row.id if row is not None else f"none:{number}"
-    since = given.now - PIN_WINDOW_S * 1000
-    tries: int = connection.execute(
-        select(func.count())
-        .select_from(tables.pin_attempt)
-        .where(tables.pin_attempt.c.case == case, tables.pin_attempt.c.at > since)
-    ).scalar_one()
+    nobodys = f"none:{keys.number_hash(number)[:32]}"  # somebody may have keyed a phone number
+    case = row.id if row is not None else nobodys
+    verdict = pins.decide(_tries(connection, call, case, caller, given.now), given.now)
     right = hmac.compare_digest(
         keys.pin_hash(case, pin), row.pin_hash if row is not None else "0" * 64
     )
-    if tries >= PIN_TRIES or row is None or not right:
-        reason = "locked" if tries >= PIN_TRIES else "unknown"
-        if reason != "locked":
-            connection.execute(
-                insert(tables.pin_attempt).values(id=given.id(), case=case, at=given.now)
-            )
-        append(
-            connection,
-            keys,
-            [Fact(CaseFact.PIN_REFUSED, given.now, call=call, data={"reason": reason})],
-        )
-        return reason
-    link(connection, keys, given.now, call=call, case=case, role=CallRole.STATUS_QUERY)
-    append(
-        connection,
-        keys,
-        [Fact(CaseFact.STATUS_READ, given.now, call=call, case=case, data={"status": row.status})],
-    )
+    answer = pins.answer(verdict, right=right and row is not None)
+    if row is None or answer != "found":
+        if verdict.allowed:
+            made = {"id": given.id(), "case": case, "call": call, "caller_hash": caller}
+            connection.execute(_INSERT_TRY, made | {"at": given.now})
+        data: dict[str, str | int | bool] = {"reason": answer}
+        append(connection, keys, [Fact(CaseFact.PIN_REFUSED, given.now, call=call, data=data)])
+        return answer
+    if call is not None:
+        link(connection, keys, given.now, call=call, case=case, role=CallRole.STATUS_QUERY)
+    data = {"status": row.status}
+    facts = [Fact(CaseFact.STATUS_READ, given.now, call=call, case=case, data=data)]
+    if row.acknowledged_at is None:
+        connection.execute(_SET_CASE, {"of": case, "acknowledged_at": given.now})
+        facts.append(Fact(CaseFact.ACKNOWLEDGED, given.now, call=call, case=case))
+    append(connection, keys, facts)
     return _view(connection, row, keys)
 
 
+def _tries(
+    connection: Connection, call: str | None, case: str, caller: str | None, now: int
+) -> pins.Tries:
+    windows = {limit.per.value: limit.window_s for limit in pins.LIMITS}
+    found = {}
+    for name, of in (("call", call), ("case", case), ("caller", caller)):
+        window_s = windows[name]
+        since = 0 if window_s is None else now - window_s * 1000
+        # None is nobody's: the statement is run all the same.
+        times = connection.execute(_TRIES[name], {"of": of or "", "since": since}).scalars()
+        found[name] = tuple(times)
+    return pins.Tries(**found)
+
+
+def set_pin(
+    connection: Connection,
+    keys: Keys,
+    given: Given,
+    *,
+    case: str,
+    pin: str,
+    phone: str = "",
+    by: str | None = None,
+    call: str | None = None,
+) -> Weakness | None:
+    """The reporter chooses a PIN; why it is refused, or None. ``phone``: theirs, as far as it is
+    known, because an employer knows it too.
+
+    Raises:
+        LookupError: no such case.
+    """
+    row = connection.execute(by_key(tables.case, lock=True), {"key": case}).first()
+    if row is None:
+        raise LookupError(case)
+    if (weakness := pins.weak(pin, row.number, phone)) is not None:
+        return weakness
+    connection.execute(_SET_CASE, {"of": case, "pin_hash": keys.pin_hash(case, pin)})
+    connection.execute(_FORGET_PIN, {"of": case, "pin": None})  # nobody else has seen the new one
+    append(connection, keys, [Fact(CaseFact.PIN_SET, given.now, call=call, agent=by, case=case)])
+    return None
+
+
+def by_caller(connection: Connection, number_hash: str, now: int) -> str | None:
+    """The id of the newest case, not closed, of a reporter who has this number; None: none. It is
+    context and no proof: who calls may not be who they seem."""
+    del now  # a case that is not closed is not too old
+    found: str | None = connection.execute(_BY_CALLER, {"hash": number_hash}).scalar_one_or_none()
+    return found
+
+
+def draft_of(connection: Connection, calls: Collection[str], since: int) -> str | None:
+    """The id of the newest draft that one of ``calls`` opened at ``since`` or later: those of one
+    caller (``calls.tables.recent_calls``), who was cut off and is back."""
+    if not calls:
+        return None
+    wanted = {"calls": list(calls), "since": since}
+    found: str | None = connection.execute(_DRAFT_OF, wanted).scalar_one_or_none()
+    return found
+
+
 def link(
-    connection: Connection, keys: Keys, now: int, *, call: str, case: str, role: CallRole
+    connection: Connection,
+    keys: Keys,
+    now: int,
+    *,
+    call: str,
+    case: str,
+    role: CallRole,
+    pin: bytes | None = None,
 ) -> None:
-    """``call`` was about ``case``. A link that exists keeps its first role."""
+    """``call`` was about ``case``. A link that exists keeps its first role. ``pin``: sealed."""
     if connection.execute(_LINK, {"of": call, "about": case}).first() is not None:
         return
-    connection.execute(_INSERT_LINK, {"call": call, "case": case, "role": role.value, "at": now})
+    connection.execute(
+        _INSERT_LINK, {"call": call, "case": case, "role": role.value, "at": now, "pin": pin}
+    )
     data: dict[str, str | int | bool] = {"role": role.value}
     append(connection, keys, [Fact(CaseFact.CALL_LINKED, now, call=call, case=case, data=data)])
 
@@ -252,7 +307,8 @@ def keep_recording(
 def add_message(
     connection: Connection,
     keys: Keys,
-    now: int,
+    given: Given,
+    rules: Rules,
     *,
     call: str,
     case: str,
@@ -260,17 +316,19 @@ def add_message(
     seconds: int,
 ) -> bool:
     """A spoken message belongs to ``case``, and makes a draft a complaint. False: no such case."""
-    row = connection.execute(by_key(tables.case, lock=True), {"key": case}).first()
-    if row is None:
+    try:
+        work = take(connection, keys, given, rules, case)
+    except LookupError:
         return False
     if recording is not None:
         connection.execute(
             update(tables.recording).where(tables.recording.c.name == recording).values(case=case)
         )
-    _move(connection, row, "file", now)
-    link(connection, keys, now, call=call, case=case, role=CallRole.CONTINUED)
-    data: dict[str, str | int | bool] = {"seconds": seconds}
-    append(connection, keys, [Fact(CaseFact.MESSAGE_LEFT, now, call=call, case=case, data=data)])
+    if work.status is CaseStatus.DRAFT:
+        work.move(CaseEvent.FILE, Actor.REPORTER, call=call)
+    link(connection, keys, given.now, call=call, case=case, role=CallRole.CONTINUED)
+    work.say(CaseFact.MESSAGE_LEFT, {"seconds": seconds}, call=call)
+    work.keep()
     return True
 
 
@@ -278,11 +336,12 @@ def save(
     connection: Connection,
     keys: Keys,
     given: Given,
+    rules: Rules,
     *,
     case: str,
     agent: str,
     form: CaseForm,
-    topics: Iterable[str],
+    call: str | None = None,
     caller: str | None = None,
 ) -> CaseView:
     """Write down what ``form`` changes; the agent becomes the custodian of a case without one.
@@ -296,58 +355,85 @@ def save(
         StaleCase: ``form.version`` is not the current one.
         LookupError: no such case.
     """
-    row = connection.execute(by_key(tables.case, lock=True), {"key": case}).first()
-    if row is None:
-        raise LookupError(case)
-    changes = _checked(form, topics)
-    now = given.now
-    current = _view(connection, row, keys)
-    if form.version != row.version:
-        raise StaleCase(current)
+    work = take(connection, keys, given, rules, case)
+    changes = checked(
+        {name: getattr(form, name) for name in ("topic", *_TEXTS)}, topics=rules.topics
+    )
+    current = _view(connection, work.row, keys)
+    if form.version != work.version:
+        raise StaleCase(case, work.version, current)
     changed = {name: text for name, text in changes.items() if getattr(current, name) != text}
     anonymous = current.anonymous if form.anonymous is None else form.anonymous
     if anonymous and changed.get("reporter_name"):
         raise BadForm({"reporter_name": "the case is anonymous"})
     if not changed and anonymous == current.anonymous:
         return current
-    key = keys.open(row.key, _owner(case))
-    values: dict[str, object] = {
-        name: key.encrypt(text.encode(), f"case.{name}") if name in _SEALED else text
-        for name, text in changed.items()
-        if name != "reporter_name"
-    }
+    told = sorted(changed)
     if anonymous != current.anonymous:
-        values["anonymous"] = anonymous
-    status = statuses.after(CaseStatus(row.status), "file") or CaseStatus(row.status)
-    values |= {"updated_at": now, "version": row.version + 1, "status": status.value}
-    if row.custodian is None:
-        values["custodian"] = agent
-    connection.execute(_SET_CASE, values | {"of": case})
-    person = reporters.Form(name=changed.get("reporter_name"))
-    reporters.save(connection, keys, given, case=case, form=person, caller=caller, by=agent)
-    told = sorted([*changed, *(["anonymous"] if "anonymous" in values else [])])
-    append(
-        connection,
-        keys,
-        [
-            Fact(
-                CaseFact.CASE_SAVED,
-                now,
-                case=case,
-                agent=agent,
-                data={"fields": ",".join(told), "version": row.version + 1},
-            )
-        ],
-    )
+        told.append("anonymous")
+        connection.execute(_SET_CASE, {"of": case, "anonymous": anonymous})
+        work.change({"anonymous": anonymous})
+    write(connection, keys, given, work, changed, rules, caller=caller, by=agent)
+    if work.row["custodian"] is None:
+        work.change({"custodian": agent})
+    work.taken()
+    data: dict[str, str | int | bool] = {"fields": ",".join(told), "version": work.version}
+    work.say(CaseFact.CASE_SAVED, data, by=agent, call=call)
+    if work.status in (CaseStatus.DRAFT, CaseStatus.ANSWERED):
+        work.move(CaseEvent.FILE, Actor.AGENT, by=agent, call=call)
+    work.keep(agent)
     return load(connection, keys, case)
 
 
-def finish_call(connection: Connection, now: int, *, call: str, event: str | None) -> None:
+def write(
+    connection: Connection,
+    keys: Keys,
+    given: Given,
+    work: Work,
+    changed: Mapping[str, str],
+    rules: Rules,
+    *,
+    caller: str | None = None,
+    by: str | None = None,
+) -> None:
+    """Put checked texts and the topic into a case in hand; the name goes to the reporter's row."""
+    values: dict[str, object] = {}
+    for name in _SEALED:
+        if name in changed:
+            values[name] = work.key().encrypt(changed[name].encode(), f"case.{name}")
+    if (employer := changed.get("employer")) is not None:
+        spelled = words.employer(employer)
+        values["employer_hash"] = keys.word_hash("employer", spelled) if spelled else None
+    if (topic := changed.get("topic")) is not None:
+        connection.execute(_NO_TOPIC, {"of": work.id, "old": work.row["topic"]})
+        connection.execute(_NO_TOPIC, {"of": work.id, "old": topic})
+        connection.execute(_INSERT_TOPIC, {"case": work.id, "topic": topic, "at": work.now})
+        made = about(rules, topic, work.now)
+        work.set_compartment(made.compartment)
+        values |= {"topic": topic, "track": made.track.value, "priority": made.priority.value}
+    work.change(values)
+    person = reporters.Form(name=changed.get("reporter_name"))
+    reporters.save(connection, keys, given, case=work.id, form=person, caller=caller, by=by)
+
+
+def finish_call(
+    connection: Connection,
+    keys: Keys,
+    given: Given,
+    rules: Rules,
+    *,
+    call: str,
+    event: str | None,
+    agent: str | None = None,
+) -> None:
     """The call is wrapped up: nobody needs to read its PINs any more, and ``event`` happens to the
     cases that it opened, where their table allows it."""
     if event is not None:
-        for row in connection.execute(_OPENED_BY, {"of": call}).all():
-            _move(connection, row, event, now)
+        for case in connection.execute(_OPENED_BY, {"of": call}).scalars().all():
+            work = take(connection, keys, given, rules, case)
+            if work.refusal(CaseEvent(event), Actor.AGENT, {}) is None:
+                work.move(CaseEvent(event), Actor.AGENT, by=agent, call=call)
+            work.keep(agent)
     connection.execute(_FORGET_PINS, {"of": call, "pin": None})
 
 
@@ -382,70 +468,6 @@ def by_number(connection: Connection, keys: Keys, number: str) -> CaseView:
     if row is None:
         raise LookupError(number)
     return _view(connection, row, keys)
-
-
-class CaseRow(msgspec.Struct, frozen=True):
-    """A line of a list of cases; ``calls`` counts the conversations about it."""
-
-    number: str
-    topic: str
-    status: str
-    opened_at: int
-    updated_at: int
-    custodian: str | None
-    calls: int
-
-
-def list_cases(
-    connection: Connection,
-    *,
-    query: str = "",
-    status: str | None = None,
-    topic: str | None = None,
-    page: int = 1,
-) -> tuple[list[CaseRow], int]:
-    """A page of cases, the latest change first, and how many there are in all.
-
-    ``query`` is the beginning of a number, with or without spaces.
-    """
-    conditions = []
-    digits = "".join(filter(str.isdigit, query))
-    if query.strip():
-        conditions.append(
-            and_(tables.case.c.number >= digits, tables.case.c.number < digits + ":")
-            if digits
-            else tables.case.c.number == ""
-        )
-    if status is not None:
-        conditions.append(tables.case.c.status == status)
-    if topic is not None:
-        conditions.append(tables.case.c.topic == topic)
-    calls = (
-        select(func.count())
-        .select_from(tables.call_case)
-        .where(tables.call_case.c.case == tables.case.c.id)
-        .scalar_subquery()
-    )
-    shown = (
-        tables.case.c.number,
-        tables.case.c.topic,
-        tables.case.c.status,
-        tables.case.c.opened_at,
-        tables.case.c.updated_at,
-        tables.case.c.custodian,
-        calls.label("calls"),
-    )
-    total: int = connection.execute(
-        select(func.count()).select_from(tables.case).where(*conditions)
-    ).scalar_one()
-    rows = connection.execute(
-        select(*shown)
-        .where(*conditions)
-        .order_by(tables.case.c.updated_at.desc(), tables.case.c.id)
-        .limit(PAGE_ROWS)
-        .offset((page - 1) * PAGE_ROWS)
-    )
-    return [CaseRow(*row) for row in rows], total
 
 
 class CallLink(msgspec.Struct, frozen=True):
@@ -534,64 +556,38 @@ def _owner(case: str) -> str:
     return f"case:{case}"
 
 
-def _move(connection: Connection, row: Row[tuple[object, ...]], event: str, now: int) -> None:
-    status = statuses.after(CaseStatus(row.status), event)
-    if status is not None:
-        connection.execute(
-            _SET_CASE,
-            {
-                "of": row.id,
-                "status": status.value,
-                "updated_at": now,
-                "version": row.version + 1,
-            },
-        )
+def checked(form: Mapping[str, str | None], *, topics: Collection[str]) -> dict[str, str]:
+    """The fields of ``form`` that are not None.
 
-
-def _checked(form: CaseForm, topics: Iterable[str]) -> dict[str, str]:
-    changes: dict[str, str] = {}
-    wrong: dict[str, str] = {}
-    if form.topic is not None:
-        changes["topic"] = form.topic
-        if form.topic not in topics:
-            wrong["topic"] = "no such topic"
-    for name, most in _TEXTS.items():
-        text = getattr(form, name)
-        if text is None:
-            continue
-        changes[name] = text
-        if len(text) > most:
-            wrong[name] = f"longer than {most} characters"
-        elif any(ord(sign) < 32 and sign not in "\n\t\r" for sign in text) or "\x7f" in text:
-            wrong[name] = "control characters"
-        elif any("\ud800" <= sign <= "\udfff" for sign in text):
-            wrong[name] = "half a character"
+    Raises:
+        BadForm: with every field that can't be stored.
+    """
+    changes = {name: text for name, text in form.items() if text is not None}
+    wrong = {
+        name: why
+        for name, (most, lines) in _TEXTS.items()
+        if name in changes and (why := texts.wrong(changes[name], most, lines=lines))
+    }
+    if changes.get("topic", next(iter(topics), None)) not in topics:
+        wrong["topic"] = "no such topic"
     if wrong:
         raise BadForm(wrong)
     return changes
 
 
-def _view(connection: Connection, row: Row[tuple[object, ...]], keys: Keys) -> CaseView:
-    texts = dict.fromkeys(_TEXTS, "")
-    texts["reporter_name"] = reporters.name_of(connection, keys, row.reporter)
-    sealed = {name: getattr(row, name) for name in _SEALED}
+def _view(connection: Connection, row: Row[Any] | Mapping[str, Any], keys: Keys) -> CaseView:
+    of = row if isinstance(row, Mapping) else row._mapping
+    said = dict.fromkeys(_TEXTS, "")
+    said["reporter_name"] = reporters.name_of(connection, keys, of["reporter"])
+    sealed = {name: of[name] for name in _SEALED}
     if any(value is not None for value in sealed.values()):
-        key = keys.open(row.key, _owner(row.id))
-        texts |= {
+        key = keys.open(of["key"], _owner(of["id"]))
+        said |= {
             name: "" if value is None else key.decrypt(value, f"case.{name}").decode()
             for name, value in sealed.items()
         }
-    return CaseView(
-        row.id,
-        row.number,
-        row.status,
-        row.topic,
-        row.unit,
-        row.custodian,
-        row.language,
-        row.opened_at,
-        row.updated_at,
-        row.version,
-        anonymous=row.anonymous,
-        **texts,
-    )
+    fields: dict[str, Any] = {name: of[name] for name in _PLAIN}
+    return CaseView(**fields | said)
+
+
+_PLAIN: Final = tuple(set(CaseView.__struct_fields__) - {*_TEXTS, "pin"})

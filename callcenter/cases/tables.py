@@ -82,6 +82,8 @@ case = Table(
     Column("opened_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Column("status_at", BigInteger, nullable=False),
+    Column("acknowledged_at", BigInteger),  #: the reporter has number and PIN
+    Column("taken_at", BigInteger),  #: somebody of the staff did something to it
     #: The earliest running clock: for lists. The clocks themselves are computed from the Facts.
     Column("due_at", BigInteger),
     Column("version", Integer, nullable=False),
@@ -135,7 +137,7 @@ note = Table(
     Column("case", String(40), ForeignKey("case_record.id"), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("by", String(40)),  #: account; NULL: the reporter
-    Column("kind", String(16), nullable=False),  #: internal, to_unit, public, reporter
+    Column("kind", String(16), nullable=False),  #: see :class:`~callcenter.cases.facts.NoteKind`
     Column("sealed", LargeBinary),  #: under the case's key, unless it is public
     Column("text", Text),  #: public ones only
     Index("ix_case_note_case", "case", "at"),
@@ -151,15 +153,23 @@ assignment = Table(
     Column("hop", Integer, nullable=False),
     Column("state", String(16), nullable=False),
     Column("reason", String(40)),
+    Column("better", String(16)),  #: the unit that was named instead
     Column("by", String(40)),  #: who sent it
     Column("officer", String(40)),  #: who accepted or declined it
     Column("instruction", LargeBinary),  #: under the case's key
     Column("sent_at", BigInteger, nullable=False),
+    Column("accept_by", BigInteger, nullable=False),  #: later than that triage phones the unit
     Column("told_at", BigInteger),  #: when the unit was last written to
     Column("answered_at", BigInteger),
     Column("ended_at", BigInteger),
     Index("ix_assignment_case", "case", "sent_at"),
     Index("ix_assignment_unit_state", "unit", "state", "sent_at"),
+    Index(
+        "ix_assignment_accept",
+        "accept_by",
+        sqlite_where=text("state = 'sent'"),
+        postgresql_where=text("state = 'sent'"),
+    ),
     Index(
         "uq_assignment_open",
         "case",
@@ -180,6 +190,13 @@ reminder = Table(
     Column("due_at", BigInteger, nullable=False),
     Column("answered_at", BigInteger),
     Index("ix_reminder_case", "case", "at"),
+    Index(
+        "ix_reminder_open",
+        "case",
+        "due_at",
+        sqlite_where=text("answered_at IS NULL"),
+        postgresql_where=text("answered_at IS NULL"),
+    ),
 )
 
 escalation = Table(
@@ -188,7 +205,9 @@ escalation = Table(
     Column("case", String(40), ForeignKey("case_record.id"), primary_key=True),
     Column("clock", String(24), primary_key=True),
     Column("started", BigInteger, primary_key=True),
+    #: Percent of the clock, or which one on the list of those on call.
     Column("level", Integer, primary_key=True),
+    Column("unit", String(40), primary_key=True),  #: that had the case; empty: none
     Column("at", BigInteger, nullable=False),
     Column("to_role", String(24), nullable=False),
     Column("acked_at", BigInteger),
@@ -237,6 +256,7 @@ pin_attempt = Table(
     Column("caller_hash", String(64)),  #: keyed; NULL: withheld
     Column("at", BigInteger, nullable=False),
     Index("ix_pin_attempt_case", "case", "at"),
+    Index("ix_pin_attempt_call", "call"),
     Index("ix_pin_attempt_caller", "caller_hash", "at"),
     Index("ix_pin_attempt_at", "at"),
 )

@@ -11,7 +11,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from callcenter.cases.service import NAME_CHARS, NARRATIVE_CHARS, CaseForm, CaseView
+from callcenter.cases.service import CaseForm, CaseView
+from callcenter.cases.texts import NAME_CHARS, NARRATIVE_CHARS
 
 _LINE_BREAKS: Final = frozenset("\n\t\r")
 

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from callcenter.calls import errors as calls
-from callcenter.cases.service import BadForm, StaleCase
+from callcenter.cases.errors import BadForm, Refused, StaleCase
 from callcenter.db import DatabaseAway
 from callcenter.db.keys import KeyForgotten
 from callcenter.people.accounts import BadAccount
@@ -80,6 +80,7 @@ TABLE: Final[dict[type[Exception], Refusal]] = {
     calls.NotNow: Refusal(_S.CONFLICT, "not_now"),
     calls.MessageRefused: Refusal(_S.CONFLICT, "message_refused", "it may not be sent"),
     BadForm: Refusal(_S.UNPROCESSABLE_ENTITY, "invalid"),
+    Refused: Refusal(_S.CONFLICT, "refused"),
     StaleCase: Refusal(_S.CONFLICT, "stale", "somebody saved it meanwhile"),
     TooLarge: Refusal(_S.REQUEST_ENTITY_TOO_LARGE, "too_large", "the body is too large"),
     TooSlow: Refusal(_S.REQUEST_TIMEOUT, "too_slow", "the body did not come to its end"),
@@ -118,9 +119,11 @@ def answer(error: Exception) -> Response:
     headers: dict[str, str] = {}
     if isinstance(error, BadAccount | BadForm):
         more["fields"] = error.fields
+    if isinstance(error, Refused):
+        more["fields"] = {error.field or "event": error.code}
     if isinstance(error, calls.MessageRefused):
         more["fields"] = {"channel": error.reason}
-    if isinstance(error, StaleCase):
+    if isinstance(error, StaleCase) and error.current is not None:
         more["current"] = documents.case_of(error.current)
     if isinstance(error, Throttled):
         headers["Retry-After"] = str(error.retry_after_s)

@@ -8,8 +8,9 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import AfterValidator
 
+from callcenter.cases.desk.service import list_cases
 from callcenter.cases.facts import CaseFact
-from callcenter.cases.service import CaseView, by_number, list_cases, recordings_of
+from callcenter.cases.service import CaseView, by_number, recordings_of
 from callcenter.cases.statuses import CaseStatus
 from callcenter.db import Connection
 from callcenter.db.facts import Fact, append

@@ -268,6 +268,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("pin_attempt", schema=None) as batch_op:
         batch_op.create_index("ix_pin_attempt_at", ["at"], unique=False)
+        batch_op.create_index("ix_pin_attempt_call", ["call"], unique=False)
         batch_op.create_index("ix_pin_attempt_caller", ["caller_hash", "at"], unique=False)
         batch_op.create_index("ix_pin_attempt_case", ["case", "at"], unique=False)
 
@@ -375,6 +376,8 @@ def upgrade() -> None:
         sa.Column("opened_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.Column("status_at", sa.BigInteger(), nullable=False),
+        sa.Column("acknowledged_at", sa.BigInteger(), nullable=True),
+        sa.Column("taken_at", sa.BigInteger(), nullable=True),
         sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("held_at", sa.BigInteger(), nullable=True),
@@ -509,10 +512,12 @@ def upgrade() -> None:
         sa.Column("hop", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("reason", sa.String(length=40), nullable=True),
+        sa.Column("better", sa.String(length=16), nullable=True),
         sa.Column("by", sa.String(length=40), nullable=True),
         sa.Column("officer", sa.String(length=40), nullable=True),
         sa.Column("instruction", sa.LargeBinary(), nullable=True),
         sa.Column("sent_at", sa.BigInteger(), nullable=False),
+        sa.Column("accept_by", sa.BigInteger(), nullable=False),
         sa.Column("told_at", sa.BigInteger(), nullable=True),
         sa.Column("answered_at", sa.BigInteger(), nullable=True),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
@@ -520,6 +525,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_assignment")),
     )
     with op.batch_alter_table("assignment", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_assignment_accept",
+            ["accept_by"],
+            unique=False,
+            sqlite_where=sa.text("state = 'sent'"),
+            postgresql_where=sa.text("state = 'sent'"),
+        )
         batch_op.create_index("ix_assignment_case", ["case", "sent_at"], unique=False)
         batch_op.create_index(
             "ix_assignment_unit_state", ["unit", "state", "sent_at"], unique=False
@@ -599,11 +611,14 @@ def upgrade() -> None:
         sa.Column("clock", sa.String(length=24), nullable=False),
         sa.Column("started", sa.BigInteger(), nullable=False),
         sa.Column("level", sa.Integer(), nullable=False),
+        sa.Column("unit", sa.String(length=40), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("to_role", sa.String(length=24), nullable=False),
         sa.Column("acked_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["case"], ["case_record.id"], name=op.f("fk_escalation_case")),
-        sa.PrimaryKeyConstraint("case", "clock", "started", "level", name=op.f("pk_escalation")),
+        sa.PrimaryKeyConstraint(
+            "case", "clock", "started", "level", "unit", name=op.f("pk_escalation")
+        ),
     )
     op.create_table(
         "external_ref",
@@ -648,5 +663,12 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("reminder", schema=None) as batch_op:
         batch_op.create_index("ix_reminder_case", ["case", "at"], unique=False)
+        batch_op.create_index(
+            "ix_reminder_open",
+            ["case", "due_at"],
+            unique=False,
+            sqlite_where=sa.text("answered_at IS NULL"),
+            postgresql_where=sa.text("answered_at IS NULL"),
+        )
 
     # ### end Alembic commands ###

@@ -26,6 +26,7 @@ from callcenter.line import Device, DeviceKind
 from callcenter.queue import service as queue
 from callcenter.queue.agents import Agent
 from tests.db.stored import Hands, add_agents
+from tests.rules.cases.kit import shipped_rules
 from tests.rules.center import TIMEZONE
 from tests.rules.flows import shipped
 from tests.waiting import until
@@ -46,7 +47,7 @@ class House:
         process: str,
         flows: FlowSet | None = None,
     ) -> None:
-        own, topics = shipped()
+        own, _ = shipped()
         self.database = database
         self.keys = keys
         self.clock = clock
@@ -55,7 +56,7 @@ class House:
             database,
             keys,
             flows=flows or own,
-            topics=topics,
+            rules=shipped_rules(),
             clock=clock,
             timezone=TIMEZONE,
             lines=(LINE,),

@@ -41,6 +41,7 @@ from callcenter.queue.agents import Agent, AgentEvent, AgentState
 from callcenter.queue.entries import Entry, Offer, OfferState
 from callcenter.queue.matching import Matches
 from callcenter.topics import Topic
+from tests.rules.cases.kit import shipped_rules
 from tests.rules.center import TIMEZONE
 from tests.rules.invariants import Snapshot, check, need
 from tests.rules.network import Network, Schedule
@@ -118,7 +119,7 @@ class Stored:
             self.database,
             self.keys,
             flows=self.flows,
-            topics=self.topics,
+            rules=shipped_rules(),
             clock=self.clock,
             timezone=TIMEZONE,
             lines=self.lines,
@@ -266,7 +267,7 @@ class Stored:
         try:
             view = await self._desk.save_case(agent, call, form)
         except StaleCase as stale:
-            need(stale.current.version != version, "stale: another version", stale)
+            need(stale.version != version, "stale: another version", stale)
         else:
             need(view.narrative == form.narrative, "what was typed is kept", view)
 

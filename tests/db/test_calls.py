@@ -15,8 +15,8 @@ from callcenter.calls import tables
 from callcenter.calls.errors import NotNow, NotYours, TooLate
 from callcenter.calls.model import TimerKind
 from callcenter.calls.service import MATCH_AGAIN_MS, TIMER_AGAIN_S
-from callcenter.cases import service as cases
 from callcenter.cases import tables as case_tables
+from callcenter.cases.desk.service import list_cases
 from callcenter.cases.service import CaseForm
 from callcenter.db import Connection, Database, DatabaseAway, timers
 from callcenter.db.keys import Keys
@@ -269,7 +269,7 @@ async def test_a_message_is_a_case_whose_recording_comes_home(house: StillHouse)
     await house.ticks()
     await house.passes(60_000)
     assert asked == [(LINE, "message-1")] * 2
-    rows, total = await house.do(cases.list_cases)
+    rows, total = await house.do(list_cases)
     assert (total, rows[0].status, rows[0].calls) == (1, "new", 1)
     assert await house.pins() == []
 

@@ -7,17 +7,19 @@ from functools import partial
 from typing import TypeVar
 
 import pytest
-from sqlalchemy import Table, insert, select
+from sqlalchemy import Table, event, insert, select
 
 from callcenter.calls import tables as call_tables
-from callcenter.cases import numbers, tables
+from callcenter.cases import numbers, pins, tables, texts
 from callcenter.cases import service as cases
+from callcenter.cases.desk import service as desk
 from callcenter.cases.service import BadForm, CaseForm, CaseView, StaleCase
 from callcenter.cases.statuses import CallRole
 from callcenter.clock import Given
 from callcenter.db import Connection, Database
 from callcenter.db.keys import Keys
 from callcenter.db.tables import fact
+from tests.rules.cases.kit import shipped_rules
 from tests.rules.histories import OPEN
 
 T = TypeVar("T")
@@ -55,29 +57,44 @@ class Store:
                 conn,
                 self.keys,
                 given.again(),
+                shipped_rules(),
                 call=call,
                 call_key=key,
                 topic=topic,
-                unit="WAS",
                 language="id",
-                timezone="Asia/Jakarta",
             )
         )
 
-    def find(self, number: str, pin: str, call: str = "call-2") -> CaseView | str:
+    def find(
+        self, number: str, pin: str, call: str = "call-2", caller: str | None = None
+    ) -> CaseView | str:
         self.call(call)
         given = Given(self.now)
         return self.do(
             lambda conn: cases.find_case(
-                conn, self.keys, given.again(), call=call, number=number, pin=pin
+                conn,
+                self.keys,
+                given.again(),
+                call=call,
+                number=number,
+                pin=pin,
+                caller=caller,
             )
         )
 
     def save(self, case: str, form: CaseForm, agent: str = "sari") -> CaseView:
-        given = Given(self.now)
+        given, rules = Given(self.now), shipped_rules()
         return self.do(
             lambda conn: cases.save(
-                conn, self.keys, given.again(), case=case, agent=agent, form=form, topics=TOPICS
+                conn, self.keys, given.again(), rules, case=case, agent=agent, form=form
+            )
+        )
+
+    def finish(self, call: str, event: str | None) -> None:
+        given, rules = Given(self.now), shipped_rules()
+        self.do(
+            lambda conn: cases.finish_call(
+                conn, self.keys, given.again(), rules, call=call, event=event, agent="sari"
             )
         )
 
@@ -132,12 +149,11 @@ def test_a_number_that_is_taken_is_drawn_again(store: Store) -> None:
             conn,
             store.keys,
             Given(store.now, bytes(32)),
+            shipped_rules(),
             call="call-1",
             call_key=key,
             topic="upah",
-            unit="WAS",
             language="id",
-            timezone="Asia/Jakarta",
         )
     )
     assert drawn not in (taken, number)
@@ -164,49 +180,163 @@ def test_a_link_keeps_its_first_role(store: Store) -> None:
     assert link.role == CallRole.OPENED
 
 
+PER = {limit.per: limit for limit in pins.LIMITS}
+TRIES = PER[pins.Per.CASE].tries
+
+
+def _wrong(pin: str) -> str:
+    return f"{(int(pin) + 1) % 10**6:06d}"
+
+
 def test_an_unknown_number_and_a_wrong_pin_are_the_same(store: Store) -> None:
     """The same answers, and the same Facts, up to the lock and beyond it."""
     _, number, pin = store.open()
-    wrong = "000000" if pin != "000000" else "111111"
     unknown = numbers.make_number(2026, "0000000")
     assert unknown != number
     answers: dict[str, list[CaseView | str]] = {}
     for name, asked in (("known", number), ("unknown", unknown)):
-        answers[name] = [store.find(asked, wrong) for _ in range(cases.PIN_TRIES + 2)]
+        answers[name] = [
+            store.find(asked, _wrong(pin), call=f"{name}-{count}") for count in range(TRIES + 2)
+        ]
     assert answers["known"] == answers["unknown"]
-    assert answers["known"] == ["unknown"] * cases.PIN_TRIES + ["locked"] * 2
+    assert answers["known"] == ["unknown"] * TRIES + ["locked"] * 2
     told = [text for kind, text in store.facts() if kind == "pin_refused"]
     half = len(told) // 2
     strip = [text[text.index('"data"') : text.index('"id"')] for text in told]
     assert strip[:half] == strip[half:]
     assert not any(number in text or pin in text for text in told)
+    tried = store.do(partial(_rows, table=tables.pin_attempt))
+    assert len(tried) == 2 * TRIES
+    assert not any(unknown in str(value) for row in tried for value in row)
+
+
+def test_both_ask_the_database_the_same(store: Store) -> None:
+    """An employer who measures learns nothing either."""
+    _, number, pin = store.open()
+    seen: dict[str, list[str]] = {}
+    asked = {"known": number, "unknown": numbers.make_number(2026, "0000000")}
+    for name, number_ in asked.items():
+        said = seen[name] = []
+
+        def note(*told: object, said: list[str] = said) -> None:
+            said.append(str(told[2]))
+
+        engine = store.database._write_engine
+        event.listen(engine, "before_cursor_execute", note)
+        store.find(number_, _wrong(pin), call="call-1")
+        event.remove(engine, "before_cursor_execute", note)
+    assert len(seen["known"]) > 5
+    assert seen["known"] == seen["unknown"]
 
 
 def test_locked_even_for_the_right_pin_until_the_window_has_passed(store: Store) -> None:
     _, number, pin = store.open()
-    wrong = f"{(int(pin) + 1) % 10**6:06d}"
-    for _ in range(cases.PIN_TRIES):
-        assert store.find(number, wrong) == "unknown"
-    assert store.find(number, pin) == "locked"
-    store.now += cases.PIN_WINDOW_S * 1000 - 1
-    assert store.find(number, pin) == "locked"
-    store.now += 1
-    assert isinstance(store.find(number, pin), CaseView)
-
-
-def test_tries_are_counted_whichever_phone_they_come_from(store: Store) -> None:
-    _, number, pin = store.open()
-    wrong = f"{(int(pin) + 1) % 10**6:06d}"
-    for count in range(cases.PIN_TRIES):
-        store.find(number, wrong, call=f"call-{count + 2}")
+    for count in range(TRIES):
+        assert store.find(number, _wrong(pin), call=f"call-{count + 2}") == "unknown"
+    window_s = PER[pins.Per.CASE].window_s
+    assert window_s is not None
     assert store.find(number, pin, call="another") == "locked"
+    store.now += window_s * 1000 - 1
+    assert store.find(number, pin, call="another") == "locked"
+    store.now += 1
+    assert isinstance(store.find(number, pin, call="another"), CaseView)
+
+
+def test_one_call_has_three_tries_for_whichever_case(store: Store) -> None:
+    made = [store.open(f"call-{count}") for count in range(4)]
+    for _, number, pin in made[:3]:
+        assert store.find(number, _wrong(pin), call="guesser") == "unknown"
+    assert store.find(made[3][1], made[3][2], call="guesser") == "locked"
+    assert isinstance(store.find(made[3][1], made[3][2], call="another"), CaseView)
+
+
+def test_one_phone_has_twenty_tries_in_an_hour(store: Store) -> None:
+    tries, window_s = PER[pins.Per.CALLER].tries, PER[pins.Per.CALLER].window_s
+    assert window_s is not None
+    made = [store.open(f"call-{count}") for count in range(tries)]
+    for count, (_, number, pin) in enumerate(made):
+        asked = store.find(number, _wrong(pin), call=f"guess-{count}", caller="a" * 64)
+        assert asked == "unknown"
+    _, number, pin = made[0]
+    assert store.find(number, pin, call="guess-x", caller="a" * 64) == "locked"
+    assert isinstance(store.find(number, pin, call="guess-x", caller="b" * 64), CaseView)
+    store.now += window_s * 1000
+    assert isinstance(store.find(number, pin, call="guess-x", caller="a" * 64), CaseView)
+
+
+def test_a_pin_is_chosen_and_weak_ones_are_refused(store: Store) -> None:
+    case, number, pin = store.open()
+
+    def choose(wanted: str) -> pins.Weakness | None:
+        return store.do(
+            lambda conn: cases.set_pin(
+                conn, store.keys, Given(store.now), case=case, pin=wanted, phone="08123456789"
+            )
+        )
+
+    assert pins.weak(pin, number) is None
+    assert choose("123456") is pins.Weakness.RUN
+    assert choose("345678"[::-1]) is pins.Weakness.RUN
+    assert choose("812345") is pins.Weakness.NUMBER
+    assert isinstance(store.find(number, pin), CaseView)
+    assert choose("731982") is None
+    assert store.load(case, "call-1").pin is None
+    assert store.find(number, pin, call="call-3") == "unknown"
+    assert isinstance(store.find(number, "731982", call="call-3"), CaseView)
+    assert not any("731982" in text for _, text in store.facts())
+
+
+def test_a_caller_who_was_cut_off_finds_the_draft_again(store: Store) -> None:
+    case, _, _ = store.open("call-1")
+    store.now += 60_000
+    second, _, _ = store.open("call-2")
+    first_ms = store.now - 60_000
+
+    def draft(calls: list[str], since: int) -> str | None:
+        return store.do(lambda conn: cases.draft_of(conn, calls, since))
+
+    assert draft(["call-2", "call-1"], first_ms) == second
+    assert draft(["call-1"], first_ms) == case
+    assert draft(["call-1"], store.now) is None
+    assert draft([], first_ms) is None
+    store.save(case, CaseForm(1, narrative="Upah"))
+    assert draft(["call-1"], first_ms) is None
+
+
+def test_the_newest_open_case_of_who_has_the_number(store: Store) -> None:
+    opened = []
+    for count in range(3):
+        store.now += 1
+        opened.append(store.open(f"call-{count}")[0])
+    person = {
+        "id": "r-1",
+        "language": "id",
+        "minor": False,
+        "may_message": True,
+        "may_call": True,
+        "created_at": store.now,
+    }
+    phone = {"reporter": "r-1", "number_hash": "h" * 64, "number": b"-"}
+    store.do(lambda conn: conn.execute(insert(tables.reporter).values(person)))
+    store.do(lambda conn: conn.execute(insert(tables.reporter_phone).values(phone)))
+    mine = tables.case.c.id.in_(opened[:2])
+    store.do(lambda conn: conn.execute(tables.case.update().where(mine).values(reporter="r-1")))
+
+    def newest() -> str | None:
+        return store.do(lambda conn: cases.by_caller(conn, "h" * 64, store.now))
+
+    assert newest() == opened[1]
+    store.finish("call-1", "abandon")
+    assert newest() == opened[0]
+    store.finish("call-0", "abandon")
+    assert newest() is None
 
 
 def test_a_lock_of_one_case_is_not_anothers(store: Store) -> None:
     _, number, pin = store.open("call-1")
     _, other, other_pin = store.open("call-9")
-    for _ in range(cases.PIN_TRIES):
-        store.find(number, f"{(int(pin) + 1) % 10**6:06d}")
+    for count in range(TRIES):
+        store.find(number, _wrong(pin), call=f"guess-{count}")
     assert isinstance(store.find(other, other_pin), CaseView)
 
 
@@ -247,8 +377,8 @@ def test_a_form_from_an_old_page_is_stale_and_carries_the_current_case(store: St
     "form,fields",
     [
         (CaseForm(1, topic="cuaca"), {"topic"}),
-        (CaseForm(1, narrative="x" * (cases.NARRATIVE_CHARS + 1)), {"narrative"}),
-        (CaseForm(1, employer="x" * (cases.NAME_CHARS + 1)), {"employer"}),
+        (CaseForm(1, narrative="x" * (texts.NARRATIVE_CHARS + 1)), {"narrative"}),
+        (CaseForm(1, employer="x" * (texts.NAME_CHARS + 1)), {"employer"}),
         (CaseForm(1, reporter_name="Si\x00ti"), {"reporter_name"}),
         (CaseForm(1, narrative="a\x1bb", employer="c\x7f"), {"narrative", "employer"}),
         (CaseForm(1, narrative="half \ud800"), {"narrative"}),
@@ -269,7 +399,7 @@ def test_a_bad_form_names_every_field_and_writes_nothing(
 def test_a_form_at_its_limits_is_good(store: Store) -> None:
     case, _, _ = store.open()
     form = CaseForm(
-        1, narrative="\t\r\n" + "ß" * (cases.NARRATIVE_CHARS - 3), employer="x" * cases.NAME_CHARS
+        1, narrative="\t\r\n" + "ß" * (texts.NARRATIVE_CHARS - 3), employer="x" * texts.NAME_CHARS
     )
     saved = store.save(case, form)
     assert (saved.narrative, saved.employer) == (form.narrative, form.employer)
@@ -310,7 +440,7 @@ def test_the_pin_is_forgotten_and_the_draft_moves_on(
     store: Store, event: str | None, status: str
 ) -> None:
     case, number, pin = store.open()
-    store.do(lambda conn: cases.finish_call(conn, store.now, call="call-1", event=event))
+    store.finish("call-1", event)
     view = store.load(case, "call-1")
     assert (view.pin, view.status) == (None, status)
     assert isinstance(store.find(number, pin), CaseView)  # by its hash
@@ -319,14 +449,14 @@ def test_the_pin_is_forgotten_and_the_draft_moves_on(
 def test_a_complaint_is_not_thrown_away_with_the_call(store: Store) -> None:
     case, _, _ = store.open()
     store.save(case, CaseForm(1, narrative="Upah"))
-    store.do(lambda conn: cases.finish_call(conn, store.now, call="call-1", event="abandon"))
+    store.finish("call-1", "abandon")
     assert store.load(case).status == "new"
 
 
 def test_a_call_that_only_asked_moves_nothing(store: Store) -> None:
     case, number, pin = store.open()
     store.find(number, pin, call="call-2")
-    store.do(lambda conn: cases.finish_call(conn, store.now, call="call-2", event="abandon"))
+    store.finish("call-2", "abandon")
     assert store.load(case, "call-1").pin == pin
     assert store.load(case).status == "draft"
 
@@ -346,7 +476,14 @@ def test_a_message_files_the_draft_and_keeps_its_recording(store: Store) -> None
     assert (kept, again) == (True, False)
     added = store.do(
         lambda conn: cases.add_message(
-            conn, store.keys, store.now, call="call-1", case=case, recording="r-1", seconds=7
+            conn,
+            store.keys,
+            Given(store.now),
+            shipped_rules(),
+            call="call-1",
+            case=case,
+            recording="r-1",
+            seconds=7,
         )
     )
     assert added
@@ -355,7 +492,14 @@ def test_a_message_files_the_draft_and_keeps_its_recording(store: Store) -> None
     assert store.load(case).status == "new"
     assert not store.do(
         lambda conn: cases.add_message(
-            conn, store.keys, store.now, call="call-1", case="none", recording=None, seconds=1
+            conn,
+            store.keys,
+            Given(store.now),
+            shipped_rules(),
+            call="call-1",
+            case="none",
+            recording=None,
+            seconds=1,
         )
     )
 
@@ -368,7 +512,7 @@ def test_lists_by_the_beginning_of_the_number_and_by_what_is_asked(store: Store)
     number = made[0][1]
 
     def listed(**wanted: str) -> set[str]:
-        rows, total = store.do(lambda conn: cases.list_cases(conn, **wanted))  # type: ignore[arg-type]
+        rows, total = store.do(lambda conn: desk.list_cases(conn, **wanted))  # type: ignore[arg-type]
         assert total == len(rows)
         return {row.number for row in rows}
 
@@ -401,12 +545,12 @@ def test_pages(store: Store) -> None:
     }
     rows = [
         row | {"id": f"case-{count}", "number": f"{count:010}", "updated_at": count}
-        for count in range(cases.PAGE_ROWS + 3)
+        for count in range(desk.PAGE_ROWS + 3)
     ]
     store.do(lambda conn: conn.execute(insert(tables.case), rows))
-    first, total = store.do(cases.list_cases)
-    second, _ = store.do(lambda conn: cases.list_cases(conn, page=2))
-    third, _ = store.do(lambda conn: cases.list_cases(conn, page=3))
-    assert (total, len(first), len(second), third) == (cases.PAGE_ROWS + 3, cases.PAGE_ROWS, 3, [])
+    first, total = store.do(desk.list_cases)
+    second, _ = store.do(lambda conn: desk.list_cases(conn, page=2))
+    third, _ = store.do(lambda conn: desk.list_cases(conn, page=3))
+    assert (total, len(first), len(second), third) == (desk.PAGE_ROWS + 3, desk.PAGE_ROWS, 3, [])
     shown = [one.updated_at for one in [*first, *second]]
     assert shown == sorted(shown, reverse=True)

@@ -29,6 +29,7 @@ from tests.e2e.served import Served
 from tests.e2e.town import OUR_NUMBER, TICK_S, AgentAtWork, Citizen, Town
 from tests.fake_twilio import FakeTwilio, Fault
 from tests.fake_twilio.virtual import run
+from tests.rules.cases.kit import shipped_rules
 from tests.waiting import until
 
 #: A Tuesday, 10.00 in Jakarta: the hotline is open.
@@ -73,12 +74,11 @@ def _earlier(connection: Connection, town: Town) -> tuple[str, str]:
         connection,
         town.keys,
         Given(town.clock.now()),
+        shipped_rules(),
         call="earlier",
         call_key=wrapped,
         topic="upah",
-        unit="WAS",
         language="id",
-        timezone="Asia/Jakarta",
     )
     return number, pin
 

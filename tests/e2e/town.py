@@ -42,6 +42,7 @@ from callcenter.telephony.twilio.signature import Secrets
 from callcenter.telephony.twilio.sounds import Sounds
 from callcenter.topics import Topic
 from tests.fake_twilio import FakeTwilio, Handset, Heard
+from tests.rules.cases.kit import shipped_rules
 from tests.waiting import until
 
 T = TypeVar("T")
@@ -98,7 +99,7 @@ class Hotline:
     """What one process of the application has."""
 
     def __init__(self, database: Database, keys: Keys, clock: LoopClock, town: Town) -> None:
-        flows, known = _flows()
+        flows, _ = _flows()
         self.database = database
         twilio = town.twilio
         options = Options(account=twilio.account_sid, number=OUR_NUMBER, base_url=town.url)
@@ -112,7 +113,7 @@ class Hotline:
             database,
             keys,
             flows=flows,
-            topics=known,
+            rules=shipped_rules(),
             clock=clock,
             timezone="Asia/Jakarta",
             lines=lines,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 
 from callcenter import resources, topics
-from callcenter.cases import units
+from callcenter.cases import rules, units
+from callcenter.cases.rules import Rules
 from callcenter.cases.units import Units
 from callcenter.topics import Topic
 
@@ -17,6 +18,11 @@ def text(file: str) -> str:
 @cache
 def shipped_units() -> Units:
     return units.load(text(units.FILE))
+
+
+@cache
+def shipped_rules() -> Rules:
+    return rules.load({file: text(file) for file in rules.FILES})
 
 
 @cache

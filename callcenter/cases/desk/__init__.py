@@ -1,0 +1,1 @@
+"""The desk of the officers: lists of cases, and what one person may see and change of a case."""

@@ -1,0 +1,1 @@
+"""A case in hand: locked, with its past, changed and kept."""

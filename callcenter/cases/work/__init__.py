@@ -1,0 +1,1 @@
+"""What is done to a case: events, assignments, clocks, notes, and who is told."""
