@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -34,18 +36,23 @@ audit = typer.Typer(no_args_is_help=True, help="What was done, and that nobody c
 app.add_typer(flow, name="flow")
 app.add_typer(user, name="user")
 app.add_typer(db, name="db")
+case = typer.Typer(no_args_is_help=True, help="Cases: what is forgotten, and what is handed out.")
 twilio = typer.Typer(no_args_is_help=True, help="The Twilio account.")
 app.add_typer(audit, name="audit")
+app.add_typer(case, name="case")
 app.add_typer(twilio, name="twilio")
 
 
 def main() -> None:
     """Run the command line; every failure that has a reason says it in one place, exit status 1."""
     # Imported here: `callcenter --help` need not load the whole application for its errors.
+    from callcenter.cases.files import FileError
     from callcenter.db import DatabaseAway
+    from callcenter.db.journal import JournalBroken
     from callcenter.db.keys import SecretError
     from callcenter.messages.texts import TextErrors
     from callcenter.people.accounts import BadAccount
+    from callcenter.store import NotReplayed
 
     try:
         app()
@@ -59,7 +66,9 @@ def main() -> None:
         _fail(*(f"{field}: {why}" for field, why in error.fields.items()))
     except DatabaseAway as error:
         _fail(f"the database is away: {error}")
-    except (SecretError, ValueError, OSError) as error:
+    except FileError as error:
+        _fail(*error.mistakes)
+    except (SecretError, NotReplayed, JournalBroken, ValueError, OSError) as error:
         _fail(str(error))
 
 
@@ -341,16 +350,108 @@ def db_upgrade() -> None:
     print(f"The schema is {migrate.head()}.")
 
 
+@audit.command("head")
+def audit_head() -> None:
+    """Sign the end of the chain of Facts into a file outside the database (daily by ``serve``)."""
+    from callcenter import upkeep
+
+    with _store(_settings()) as store:
+        head = upkeep.export_head(store)
+    if head is None:
+        _fail("nothing is sealed yet")
+        return
+    at = dt.datetime.fromtimestamp(head.at / 1000, dt.UTC).isoformat(timespec="seconds")
+    print(f"{head.seq} {head.hash} {at}")
+
+
 @audit.command("verify")
 def audit_verify() -> None:
-    """Check every Fact's mac and the chain; name the first bad row, exit status 1."""
+    """Check every Fact's mac, the chain and its exported heads; name the first bad row, exit
+    status 1. Seals nothing."""
     from callcenter.db import facts
 
     with _store(_settings()) as store:
-        verdict = store.db.read_sync(lambda conn: facts.verify(conn, store.keys))
+        heads = facts.exported(store.heads)
+        verdict = store.db.read_sync(lambda conn: facts.verify(conn, store.keys, heads))
     if verdict.bad is not None:
         _fail(verdict.bad)
+    restored = sum(one.kind == "restored" for one in heads)
     print(f"{verdict.rows} Facts are as they were written ({verdict.unsealed} not yet sealed).")
+    print(f"{len(heads)} exported heads are in the chain; backups put back: {restored}.")
+
+
+# --- cases ----------------------------------------------------------------------------------------
+
+CaseNumber = Annotated[str, typer.Argument(help="The case's number, ten digits")]
+
+
+@case.command("replay-erasures")
+def case_replay_erasures() -> None:
+    """Forget again what a backup brought back; ``serve`` starts only after it."""
+    from callcenter import upkeep
+
+    settings = _settings()
+    with _store(settings) as store:
+        done = upkeep.replay(store)
+        asyncio.run(upkeep.scrub(store, settings))
+    print(f"{done} erasures were done again.")
+
+
+@case.command("retention")
+def case_retention(
+    preview: Annotated[bool, typer.Option("--preview", help="Show what is due")] = False,
+    run: Annotated[bool, typer.Option("--run", help="Forget what is due")] = False,
+) -> None:
+    """What is due to be forgotten by the rules, by ids; daily by ``serve``."""
+    from callcenter import upkeep
+    from callcenter.store import check_erasures
+
+    if preview == run:
+        _fail("choose one of --preview and --run")
+    settings = _settings()
+    with _store(settings) as store:
+        check_erasures(store)
+        found = asyncio.run(upkeep.find_due(store, settings))
+        forgotten = asyncio.run(upkeep.forget_due(store, settings, found)) if run else 0
+    for one in found if preview else ():
+        held = ",".join(sorted(one.held))
+        print(f"{one.part:10}  {one.rule:16}  {one.id:32}" + (f"  held: {held}" if held else ""))
+    for (part, rule), count in sorted(Counter((one.part, one.rule) for one in found).items()):
+        kept = sum(bool(one.held) for one in found if (one.part, one.rule) == (part, rule))
+        print(f"{count} x {part} by {rule}" + (f", {kept} of them held" if kept else ""))
+    print(f"{forgotten} things were forgotten." if run else f"{len(found)} are due.")
+
+
+@case.command("forget")
+def case_forget(
+    number: CaseNumber,
+    reason: Annotated[str, typer.Option(help="A word: who wants it, by what right")],
+    person_only: Annotated[
+        bool, typer.Option("--person-only", help="The case stays, anonymous")
+    ] = False,
+) -> None:
+    """Destroy the keys of a case and all that belongs to it. There is no way back."""
+    from callcenter import upkeep
+
+    settings = _settings()
+    with _store(settings) as store:
+        forgotten = upkeep.forget(store, number, reason, person_only=person_only)
+        asyncio.run(upkeep.scrub(store, settings))
+    print("\n".join(f"{one.kind:10}  {one.ref}" for one in forgotten))
+    print(f"{len(forgotten)} things were forgotten.")
+
+
+@case.command("hold")
+def case_hold(
+    number: CaseNumber,
+    end: Annotated[bool, typer.Option("--end", help="It is not needed any more")] = False,
+) -> None:
+    """Keep a case from being forgotten while law enforcement needs it."""
+    from callcenter import upkeep
+
+    with _store(_settings()) as store:
+        upkeep.hold(store, number, on=not end)
+    print(f"{number} {'may be forgotten again' if end else 'is not forgotten while this lasts'}.")
 
 
 # --- Twilio ---------------------------------------------------------------------------------------

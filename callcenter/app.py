@@ -24,11 +24,12 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from callcenter import resources, staff
+from callcenter import resources, staff, upkeep
 from callcenter.calls.desk import Desk
 from callcenter.calls.errors import NotNow
 from callcenter.calls.service import Calls, Send
 from callcenter.calls.telling import Telling
+from callcenter.calls.vault import service as vault
 from callcenter.cases.rules import Rules
 from callcenter.clock import Clock, JumpClock, SystemClock
 from callcenter.db import Connection, Database, DatabaseAway, migrate
@@ -49,6 +50,7 @@ from callcenter.stats.service import restore
 from callcenter.store import (
     Store,
     add_account,
+    check_erasures,
     hold,
     open_store,
     read_rules,
@@ -172,6 +174,7 @@ def assemble(
     Raises:
         AlreadyRunning: another process serves this SQLite file.
         DatabaseAway, ValueError, SecretError: the database can't be used.
+        NotReplayed, JournalBroken: it was put back from a backup; see store.check_erasures.
         FlowErrors, FileError: the flows or the rules of cases are refused, with every error.
     """
     folder = settings.flows or resources.flows()
@@ -179,6 +182,7 @@ def assemble(
     flows = load_flows(folder, frozenset(rules.topics))
     lock = hold(settings)
     store = open_store(settings, clock=clock, database=database)
+    check_erasures(store)
     db, keys, clock = store.db, store.keys, store.clock
     sealer = Sealer(db, keys)
     voice = _voice(settings, folder)
@@ -223,6 +227,7 @@ def assemble(
     )
     app.web = make_web(_deps(app, sounds, recordings))
     app.background["housekeeping"] = partial(housekeeping, app)
+    app.background["upkeep"] = partial(upkeep.run, store, settings, sealer.nudge)
     if watch is not None:
         app.background["watch"] = watch.run
     if app.post.messenger is not None:
@@ -436,6 +441,12 @@ def _in_touch(line: Line) -> bool:
     return not isinstance(line, TwilioLine) or line.up
 
 
+async def _erasures(app: App) -> None:
+    """A database that is put back under a running server has forgotten too little."""
+    if not await app.db.read(lambda conn: vault.up_to_date(conn, app.store.ledger)):
+        raise RuntimeError("not all erasures of the ledger are in this database")
+
+
 def _checks(app: App) -> dict[str, Check]:
     """What ``/readyz`` looks at."""
 
@@ -462,7 +473,12 @@ def _checks(app: App) -> dict[str, Check]:
         if missing := lacking():
             raise RuntimeError(f"callers on Asterisk hear no prompts: {missing}")
 
-    checks = {"database": database, "schema": schema, "background": background}
+    checks: dict[str, Check] = {
+        "database": database,
+        "schema": schema,
+        "background": background,
+        "erasures": partial(_erasures, app),
+    }
     if app.asterisk is not None:
         checks["voice"] = voice
     return checks | {f"line_{name}": line(name) for name in app.lines}
@@ -493,6 +509,7 @@ async def demo(settings: Settings, count: int, seed: int) -> tuple[BoardView, in
         settings, simulator=True, asterisk_ari_url=None, twilio_account_sid=None
     )
     app = assemble(settings, clock=clock, speaks=False, database=WatchedDatabase)
+    del app.background["upkeep"]
     del app.background["housekeeping"]  # these agents sign on without a browser
     assert app.simulator is not None
     assert isinstance(app.db, WatchedDatabase)

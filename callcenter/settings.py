@@ -221,6 +221,12 @@ class Settings:
         _path,
         "File of the root secret, made on the first start; lost with it: everything encrypted",
     )
+    ledger: Path = _setting(
+        "CALLCENTER_LEDGER",
+        "{var}/ledger",
+        _path,
+        "Folder of the erasure ledger and the chain's heads; no restore may turn it back",
+    )
     host: str = _setting("HOST", "127.0.0.1", _text, "Address to listen on")
     port: int = _setting("PORT", "8000", _whole(1, 65535), "TCP port to listen on")
     public_base_url: str | None = _setting(

@@ -13,11 +13,13 @@ from typing import IO, Final
 
 from callcenter import resources
 from callcenter import topics as topic_files
+from callcenter.calls.vault import service as vault
 from callcenter.cases import directory
 from callcenter.cases import rules as rule_files
 from callcenter.cases.rules import Rules
 from callcenter.clock import Clock, SystemClock
-from callcenter.db import Database, migrate
+from callcenter.db import Connection, Database, migrate
+from callcenter.db.journal import Journal
 from callcenter.db.keys import Keys, unlock
 from callcenter.people import accounts, passwords
 from callcenter.people.accounts import Account, NewAccount
@@ -32,6 +34,10 @@ class AlreadyRunning(Exception):
     """Another process serves this SQLite file."""
 
 
+class NotReplayed(Exception):
+    """The database holds what was forgotten; the message says what to do."""
+
+
 @dataclass
 class Store:
     """The storage alone, for the command line."""
@@ -40,6 +46,9 @@ class Store:
     keys: Keys
     clock: Clock
     people: People
+    ledger: Journal  #: what was forgotten; see :mod:`callcenter.calls.vault.service`
+    heads: Journal  #: ends of the chain of Facts that were exported
+    scrub: bool = False  #: something was forgotten, and the disk still has its traces
 
     def close(self) -> None:
         """Let go of it. Blocks."""
@@ -60,7 +69,33 @@ def open_store(
     migrate.upgrade(settings.database_url)
     db = database(settings.database_url)
     keys = unlock(db, settings.secret, settings.secret_file)
-    return Store(db, keys, clock, People(db, keys, clock))
+    ledger, heads = (
+        Journal(settings.ledger / name, keys.journal) for name in ("erasures.jsonl", "heads.jsonl")
+    )
+    store = Store(db, keys, clock, People(db, keys, clock), ledger, heads)
+
+    def before_commit(connection: Connection) -> None:
+        store.scrub |= vault.write_ledger(connection, ledger)
+
+    db.before_commit = before_commit
+    return store
+
+
+def check_erasures(store: Store) -> None:
+    """Look whether the database has forgotten all that the ledger says. Blocks.
+
+    Raises:
+        NotReplayed: it has not.
+        JournalBroken, OSError: the ledger can't be trusted, or read.
+    """
+    left = store.db.read_sync(lambda conn: vault.behind(conn, store.ledger))
+    if left:
+        raise NotReplayed(
+            f"{len(left)} erasures of the ledger {store.ledger.path} are not in this database,"
+            " because it was put back from a backup or we were stopped in the middle of one:"
+            " run `callcenter case replay-erasures`, then start again"
+        )
+    store.db.read_sync(lambda conn: vault.complete(conn, store.ledger))
 
 
 def hold(settings: Settings) -> IO[str] | None:

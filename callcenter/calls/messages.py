@@ -7,6 +7,7 @@ import msgspec
 from callcenter import line
 from callcenter.calls import life, tables
 from callcenter.calls.model import Call, Outcome, TimerKind, Timing
+from callcenter.calls.vault import service as vault
 from callcenter.cases import service as cases
 from callcenter.cases.rules import Rules
 from callcenter.clock import Given
@@ -15,11 +16,15 @@ from callcenter.db.keys import Keys
 from callcenter.topics import Topic
 
 
-def note(connection: Connection, now: int, call: Call, happened: life.Happened) -> Timing | None:
+def note(
+    connection: Connection, given: Given, call: Call, happened: life.Happened
+) -> Timing | None:
     """Note a recording of ``call``, whether or not its flow still waits for it.
 
-    Gives the timer that fetches it; None when it is known or empty, or this is no recording.
+    Gives the timer that fetches it; None when it is known or empty, this is no recording, or the
+    caller is anonymous, whose voice is dropped.
     """
+    now = given.now
     if not isinstance(happened, line.RecordingMade) or happened.seconds <= 0:
         return None
     new = cases.keep_recording(
@@ -30,6 +35,9 @@ def note(connection: Connection, now: int, call: Call, happened: life.Happened) 
         seconds=happened.seconds,
         now=now,
     )
+    if new and vault.is_anonymous(connection, call.case):
+        vault.keep_no_voice(connection, given, call.line, happened.name)
+        return None
     return Timing(TimerKind.RECORDING, happened.name, now) if new else None
 
 

@@ -218,7 +218,7 @@ class Calls:
         stored = tables.load(connection, self.keys, call_id)
         if stored is None:
             return Done(refused="unknown call")
-        fetch = messages.note(connection, given.now, stored.call, happened)
+        fetch = messages.note(connection, given, stored.call, happened)
         flows = self._flows_of(connection, stored.call.visit.flow_set if stored.call.visit else "")
         steps = life.step(stored.call, happened, self._world(flows, given))
         done = self._drive(connection, given, steps, stored.key)

@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    func,
     text,
 )
 
@@ -101,7 +102,6 @@ case = Table(
     Index("ix_case_reporter", "reporter"),
     Index("ix_case_employer", "employer_hash", "opened_at"),
     Index("ix_case_parent", "parent"),
-    Index("ix_case_status_at", "status_at"),
     Index(
         "ix_case_due",
         "due_at",
@@ -109,6 +109,10 @@ case = Table(
         postgresql_where=text("due_at IS NOT NULL"),
     ),
 )
+
+#: Those that were not forgotten.
+_readable = func.length(case.c.key) > 0
+Index("ix_case_kept", case.c.status_at, sqlite_where=_readable, postgresql_where=_readable)
 
 case_topic = Table(
     "case_topic",
@@ -273,6 +277,9 @@ recording = Table(
     Column("key", LargeBinary),  #: wrapped; opens the file that we keep; empty once forgotten
     Column("file", String(80)),  #: below the recordings folder, NULL until it was fetched
 )
+
+_heard = recording.c.key.is_(None) | (func.length(recording.c.key) > 0)
+Index("ix_recording_kept", recording.c.case, sqlite_where=_heard, postgresql_where=_heard)
 
 #: Whose key was destroyed, by whose order: ids only. A copy lies outside the database, so that a
 #: backup that is put back forgets them again.

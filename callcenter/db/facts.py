@@ -6,8 +6,9 @@
   ``hash = HMAC(audit key, previous hash + seq + mac)``. Readers follow ``seq``. A database
   sequence would not do: a transaction that commits late would be passed over.
 * :func:`verify` reads everything again. Whoever can write to the database but has not the audit
-  key cannot change, add, remove or move a sealed Fact unseen. (Who puts back an older copy of the
-  whole end of the chain can only be caught from outside, by comparing with a noted seq and hash.)
+  key cannot change, add, remove or move a sealed Fact unseen. Who puts back an older copy of the
+  whole end of the chain is caught by heads that were exported (:func:`export_head`): seq and hash,
+  each a signed line of a file outside the database.
 
 Facts carry ids and codes, never free text, names or phone numbers; :func:`append` refuses what
 does not look like one.
@@ -47,6 +48,7 @@ from callcenter.db.database import (
     exclusive,
     for_update,
 )
+from callcenter.db.journal import Journal
 from callcenter.db.keys import Keys
 from callcenter.db.tables import fact, fact_head
 
@@ -230,9 +232,67 @@ def _head_mac(key: bytes, seq: int, last: bytes) -> bytes:
 # --- Verifying --------------------------------------------------------------------------------
 
 
-def verify(connection: Connection, keys: Keys) -> Verdict:
-    """Check every Fact and the chain, in a stream (memory does not grow with their number)."""
+class Head(msgspec.Struct, frozen=True):
+    """The end of the chain as it was exported ``at``; ``hash`` in hex. ``kind`` is ``head``, or
+    ``restored``: an older database was put back, and heads beyond its end count no more."""
+
+    kind: str
+    seq: int
+    hash: str
+    at: int
+
+
+def export_head(connection: Connection, keys: Keys, heads: Journal, now: int) -> Head | None:
+    """Sign the end of the chain into ``heads``, on the disk when this returns; None when nothing is
+    sealed yet. Seals nothing.
+
+    Raises:
+        ValueError: the head in the database is not what we wrote, so it is not signed.
+        OSError, JournalBroken: see there.
+    """
+    return _export(connection, keys, heads, now, "head")
+
+
+def note_restored(connection: Connection, keys: Keys, heads: Journal, now: int) -> Head | None:
+    """An older database was put back, by order: heads beyond its end count no more. The line stays.
+    None when no head is beyond it."""
+    if last_sealed(connection) >= max((one.seq for one in exported(heads)), default=0):
+        return None
+    return _export(connection, keys, heads, now, "restored")
+
+
+def exported(heads: Journal) -> list[Head]:
+    """The heads that must be in the chain, oldest first.
+
+    Raises:
+        OSError, JournalBroken: see there.
+    """
+    found: list[Head] = []
+    for line in heads.read():
+        one = msgspec.convert(line, Head)
+        if one.kind == "restored":
+            found = [before for before in found if before.seq <= one.seq]
+        found.append(one)
+    return found
+
+
+def _export(connection: Connection, keys: Keys, heads: Journal, now: int, kind: str) -> Head | None:
+    row = connection.execute(select(fact_head)).first()
+    if row is None and kind == "head":
+        return None
+    seq, last = (0, _ANCHOR) if row is None else (row.seq, row.hash)
+    if row is not None and not hmac.compare_digest(row.mac, _head_mac(keys.audit, seq, last)):
+        raise ValueError("fact_head: changed, so it is not signed: run `callcenter audit verify`")
+    head = Head(kind, seq, last.hex(), now)
+    heads.append([msgspec.to_builtins(head)])
+    return head
+
+
+def verify(connection: Connection, keys: Keys, heads: Iterable[Head] = ()) -> Verdict:
+    """Check every Fact, the chain, and that ``heads`` are in it; in a stream (memory does not grow
+    with their number)."""
     key, seq, last, unsealed = keys.audit, 0, _ANCHOR, 0
+    noted = {head.seq: head.hash for head in heads}
     try:
         with _stream(connection, fact.c.seq.is_not(None), fact.c.seq) as rows:
             for row in rows:
@@ -244,15 +304,19 @@ def verify(connection: Connection, keys: Keys) -> Verdict:
                     last = _link(key, last, seq, row.mac)
                     if not hmac.compare_digest(last, row.hash):
                         why = "is not what was sealed here (moved, added, or one before removed)"
+                    elif noted.get(seq, row.hash.hex()) != row.hash.hex():
+                        why = "is not what the exported head says"
                 if why is not None:
                     return Verdict(seq, 0, f"seq {seq} (id {row.id}): {why}")
         why = _wrong_head(connection, key, seq, last)
+        if why is None and max(noted, default=0) > seq:
+            why = f"seq {seq + 1}: missing (a head was exported at seq {max(noted)})"
         if why is not None:
             return Verdict(seq, 0, why)
         with _stream(connection, fact.c.seq.is_(None), fact.c.id) as rows:
             for row in rows:
                 unsealed += 1
-                why = _wrong(key, row)
+                why = _wrong(key, row) or (row.hash is not None and "hash was changed") or None
                 if why is not None:
                     return Verdict(seq, unsealed, f"id {row.id} (not sealed yet): {why}")
     except OperationalError as error:  # text that is not UTF-8, which SQLite lets stand

@@ -407,9 +407,15 @@ def upgrade() -> None:
             postgresql_where=sa.text("due_at IS NOT NULL"),
         )
         batch_op.create_index("ix_case_employer", ["employer_hash", "opened_at"], unique=False)
+        batch_op.create_index(
+            "ix_case_kept",
+            ["status_at"],
+            unique=False,
+            sqlite_where=sa.text('length("key") > 0'),
+            postgresql_where=sa.text('length("key") > 0'),
+        )
         batch_op.create_index("ix_case_parent", ["parent"], unique=False)
         batch_op.create_index("ix_case_reporter", ["reporter"], unique=False)
-        batch_op.create_index("ix_case_status_at", ["status_at"], unique=False)
         batch_op.create_index("ix_case_status_updated", ["status", "updated_at"], unique=False)
         batch_op.create_index("ix_case_unit_due", ["unit", "due_at"], unique=False)
         batch_op.create_index("ix_case_updated", ["updated_at"], unique=False)
@@ -649,6 +655,13 @@ def upgrade() -> None:
     with op.batch_alter_table("recording", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_recording_call"), ["call"], unique=False)
         batch_op.create_index(batch_op.f("ix_recording_case"), ["case"], unique=False)
+        batch_op.create_index(
+            "ix_recording_kept",
+            ["case"],
+            unique=False,
+            sqlite_where=sa.text('"key" IS NULL OR length("key") > 0'),
+            postgresql_where=sa.text('"key" IS NULL OR length("key") > 0'),
+        )
 
     op.create_table(
         "reminder",

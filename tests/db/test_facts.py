@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable
 from functools import partial
 from operator import methodcaller
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,10 +20,14 @@ from callcenter.db.facts import (
     Sealer,
     Verdict,
     append,
+    export_head,
+    exported,
     last_sealed,
+    note_restored,
     sealed,
     verify,
 )
+from callcenter.db.journal import Journal, JournalBroken
 from callcenter.db.keys import Keys
 from callcenter.db.tables import fact, fact_head
 
@@ -276,11 +282,112 @@ def test_swapped_rows_are_found_whatever_moves_along(full: Database, keys: Keys)
             assert verdict.bad.startswith(f"seq {one} (id "), (columns, verdict)
 
 
-def test_an_unsealed_row_is_checked_too(full: Database, keys: Keys) -> None:
-    def change(connection: Connection) -> None:
-        connection.execute(update(fact).where(fact.c.id == 7).values(call="c9"))
+@pytest.mark.parametrize("column", sorted({*EDITS} - {"hash"}))
+def test_every_column_of_an_unsealed_row_is_checked_too(
+    column: str, full: Database, keys: Keys
+) -> None:
+    row = full.read_sync(lambda c: c.execute(select(fact).where(fact.c.id == 7)).one())
+    for value in EDITS[column]:
+        if getattr(row, column) == value:
+            continue
 
-    assert after(full, keys, change) == Verdict(6, 1, "id 7 (not sealed yet): call was changed")
+        def change(connection: Connection, value: object = value) -> None:
+            connection.execute(update(fact).where(fact.c.id == 7).values({column: value}))
+
+        verdict = after(full, keys, change)
+        assert verdict.bad is not None, value
+        assert verdict.bad.startswith("id "), (value, verdict)
+        assert "(not sealed yet): " in verdict.bad
+        assert verdict.rows == 6
+
+
+def test_an_added_unsealed_row_is_found(full: Database, keys: Keys) -> None:
+    def add(connection: Connection) -> None:
+        row = connection.execute(select(fact).where(fact.c.id == 7)).mappings().one()
+        connection.execute(insert(fact), {**row, "id": 8})
+
+    assert after(full, keys, add) == Verdict(6, 2, "id 8 (not sealed yet): id was changed")
+
+
+# --- Exported heads ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def heads(tmp_path: Path, keys: Keys) -> Journal:
+    return Journal(tmp_path / "heads" / "heads.jsonl", keys.journal)
+
+
+def export(database: Database, keys: Keys, heads: Journal, now: int = 1) -> None:
+    assert database.read_sync(lambda c: export_head(c, keys, heads, now)) is not None
+
+
+def back_to(seq: int, keys: Keys) -> Callable[[Connection], None]:
+    """Make the chain end at ``seq``, as who has the whole older end of it would."""
+
+    def run(connection: Connection) -> None:
+        last = connection.execute(select(fact.c.hash).where(fact.c.seq == seq)).scalar_one()
+        connection.execute(delete(fact).where((fact.c.seq > seq) | fact.c.seq.is_(None)))
+        mac = hmac.digest(keys.audit, b"head:" + seq.to_bytes(8, "big") + last, "sha256")
+        connection.execute(update(fact_head).values(seq=seq, hash=last, mac=mac))
+
+    return run
+
+
+def test_a_cut_off_end_is_found_by_an_exported_head(
+    full: Database, keys: Keys, heads: Journal
+) -> None:
+    assert full.read_sync(lambda c: verify(c, keys, exported(heads))) == Verdict(6, 1, None)
+    export(full, keys, heads)
+    assert full.read_sync(lambda c: verify(c, keys, exported(heads))) == Verdict(6, 1, None)
+    assert full.read_sync(lambda c: len(sealed(c, 0))) == 6  # it seals nothing
+    full.write_sync(back_to(4, keys))
+    assert full.read_sync(lambda c: verify(c, keys)) == Verdict(4, 0, None)
+    verdict = full.read_sync(lambda c: verify(c, keys, exported(heads)))
+    assert verdict.bad == "seq 5: missing (a head was exported at seq 6)"
+
+
+def test_an_end_that_was_written_anew_is_found_by_an_exported_head(
+    full: Database, keys: Keys, heads: Journal
+) -> None:
+    import asyncio
+
+    export(full, keys, heads)
+    full.write_sync(back_to(4, keys))
+    full.write_sync(lambda c: append(c, keys, FACTS[:3]))
+    asyncio.run(Sealer(full, keys).seal())
+    assert full.read_sync(lambda c: verify(c, keys)).bad is None
+    verdict = full.read_sync(lambda c: verify(c, keys, exported(heads)))
+    assert verdict.bad is not None
+    assert verdict.bad.startswith("seq 6 (id ")
+    assert verdict.bad.endswith("is not what the exported head says")
+
+
+def test_a_backup_that_was_put_back_by_order_is_on_record(
+    full: Database, keys: Keys, heads: Journal
+) -> None:
+    export(full, keys, heads)
+    assert full.read_sync(lambda c: note_restored(c, keys, heads, 2)) is None
+    full.write_sync(back_to(4, keys))
+    assert full.read_sync(lambda c: note_restored(c, keys, heads, 2)) is not None
+    assert full.read_sync(lambda c: verify(c, keys, exported(heads))) == Verdict(4, 0, None)
+    assert [(one.kind, one.seq) for one in exported(heads)] == [("restored", 4)]
+    assert [line["seq"] for line in heads.read()] == [6, 4]
+
+
+def test_a_head_that_is_not_ours_is_not_signed(full: Database, keys: Keys, heads: Journal) -> None:
+    full.write_sync(lambda c: c.execute(update(fact_head).values(seq=5)))
+    with pytest.raises(ValueError, match="changed"):
+        full.read_sync(lambda c: export_head(c, keys, heads, 1))
+    assert heads.read() == []
+
+
+def test_an_exported_head_that_was_edited_is_not_believed(
+    full: Database, keys: Keys, heads: Journal
+) -> None:
+    export(full, keys, heads)
+    heads.path.write_bytes(heads.path.read_bytes().replace(b'"seq":6', b'"seq":4'))
+    with pytest.raises(JournalBroken, match="line 1"):
+        exported(heads)
 
 
 def test_another_secret_verifies_nothing(full: Database) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,6 +13,7 @@ from callcenter import staff
 from callcenter.clock import Given
 from callcenter.db import Database
 from callcenter.db.facts import Fact, Sealer, append
+from callcenter.db.journal import Journal
 from callcenter.db.keys import Keys
 from callcenter.line import Device, DeviceKind
 from callcenter.people import accounts, passwords, sign_ins, throttle
@@ -172,10 +174,15 @@ def test_ids_are_given_from_outside(database: Database) -> None:
     assert made.id == given.again().id()
 
 
+def journals(folder: Path, keys: Keys) -> tuple[Journal, Journal]:
+    erasures, heads = (folder / name for name in ("erasures.jsonl", "heads.jsonl"))
+    return Journal(erasures, keys.journal), Journal(heads, keys.journal)
+
+
 async def test_who_is_closed_is_paused_and_signed_out_in_one_go(
-    people: People, database: Database, keys: Keys, clock: MovedClock
+    people: People, database: Database, keys: Keys, clock: MovedClock, tmp_path: Path
 ) -> None:
-    store = Store(database, keys, clock, people)
+    store = Store(database, keys, clock, people, *journals(tmp_path, keys))
     made = await asyncio.to_thread(people.add, NewAccount("agen", "Sari", Role.AGENT, PASSWORD))
     ready = Agent(made.id, AgentState.READY, ready_since=1)
     await database.write(lambda conn: queue.save_agent(conn, ready))
@@ -198,9 +205,9 @@ async def test_who_is_closed_is_paused_and_signed_out_in_one_go(
 
 
 async def test_of_two_admins_who_are_closed_at_once_one_stays(
-    people: People, database: Database, keys: Keys, clock: MovedClock
+    people: People, database: Database, keys: Keys, clock: MovedClock, tmp_path: Path
 ) -> None:
-    store = Store(database, keys, clock, people)
+    store = Store(database, keys, clock, people, *journals(tmp_path, keys))
     for name in ("adi", "ani"):
         new = NewAccount(name, name, Role.ADMIN, PASSWORD)
         await asyncio.to_thread(people.add, new)

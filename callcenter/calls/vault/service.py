@@ -16,6 +16,7 @@ from enum import StrEnum
 import msgspec
 from sqlalchemy import Row, bindparam, delete, insert, or_, select, update
 
+from callcenter import line
 from callcenter.calls import tables as calls
 from callcenter.cases import service as cases
 from callcenter.cases import tables
@@ -24,7 +25,7 @@ from callcenter.cases.reporters import service as reporters
 from callcenter.cases.retention import Hold, Kept, Refusal, may_forget
 from callcenter.cases.statuses import FINAL, CaseStatus, WaitReason
 from callcenter.clock import Given
-from callcenter.db import Connection, by_key
+from callcenter.db import Connection, by_key, outbox
 from callcenter.db.database import NOTED
 from callcenter.db.facts import Fact, append
 from callcenter.db.journal import Journal
@@ -315,6 +316,8 @@ class _Forgetting:
         row = self._connection.execute(by_key(tables.recording, "name"), {"key": name}).first()
         if row is None or row.key == FORGOTTEN:
             return
+        if row.key is None:
+            drop_at_line(self._connection, self._given, row.line, name)
         self._connection.execute(_EMPTY_RECORDING, {"of": name})
         self._note(Kind.RECORDING, name)
 
@@ -375,9 +378,41 @@ def _note(connection: Connection, keys: Keys, one: Erasure) -> None:
     append(connection, keys, [Fact(CaseFact.ERASED, one.at, case=about, agent=one.by, data=data)])
 
 
+def drop_at_line(connection: Connection, given: Given, line_name: str, name: str) -> None:
+    """The line shall delete a recording that it still holds, when we are next in touch."""
+    outbox.put(
+        connection,
+        id=given.id(),
+        line=line_name,
+        leg=None,
+        once=False,
+        body=line.encode(line.DropRecording(name)),
+        claimed_by=None,
+        at=given.now,
+    )
+
+
+def keep_no_voice(connection: Connection, given: Given, line_name: str, name: str) -> None:
+    """Of an anonymous caller no recording is kept: ``name`` was just noted."""
+    drop_at_line(connection, given, line_name, name)
+    connection.execute(_EMPTY_RECORDING, {"of": name})
+
+
+def is_anonymous(connection: Connection, case: str | None) -> bool:
+    """Whether nothing may be kept of the reporter of ``case``."""
+    row = None if case is None else connection.execute(by_key(_C), {"key": case}).first()
+    return row is not None and bool(row.anonymous)
+
+
 def kept_files(connection: Connection) -> frozenset[str]:
     """The files of the recordings that we hold; any other is of one that was forgotten."""
     return frozenset(connection.execute(_FILES).scalars())
+
+
+def id_of(connection: Connection, number: str) -> str | None:
+    """The id of the case with this number."""
+    row = connection.execute(by_key(_C, "number"), {"key": number}).first()
+    return None if row is None else row.id
 
 
 # --- the ledger -----------------------------------------------------------------------------------
@@ -433,6 +468,6 @@ def complete(connection: Connection, ledger: Journal) -> int:
 def _read(ledger: Journal) -> list[Erasure]:
     """Each once: a transaction that had to run again has written its lines again."""
     found: dict[str, Erasure] = {}
-    for line in ledger.read():
-        found.setdefault(str(line["id"]), msgspec.convert(line, Erasure))
+    for body in ledger.read():
+        found.setdefault(str(body["id"]), msgspec.convert(body, Erasure))
     return list(found.values())

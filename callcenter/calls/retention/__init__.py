@@ -1,0 +1,1 @@
+"""What its time has come to be forgotten."""
