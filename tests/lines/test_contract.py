@@ -313,9 +313,10 @@ async def test_nothing_was_said(story: Story) -> None:
     assert (made.rev, made.seconds) == (rev, 0)
 
 
-async def test_a_message_of_a_caller_who_hangs_up_is_kept(story: Story) -> None:
+@pytest.mark.parametrize("silence_s", [0, 5])
+async def test_a_message_of_a_caller_who_hangs_up_is_kept(story: Story, silence_s: int) -> None:
     phone, leg = await story.arrive()
-    wait = _recording(silence_s=0, beep=False)
+    wait = _recording(silence_s=silence_s, beep=False)
     await story.turn(leg, wait)
     await phone.speak(1.2)
     await phone.hang_up()

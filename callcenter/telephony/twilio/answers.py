@@ -141,7 +141,9 @@ class Answers:
         if not hook.recording and hook.status in words.OVER:
             return None  # how it came out is told elsewhere
         length = words.seconds(hook.form.get("RecordingDuration", ""))
-        if not hook.digits and length <= words.seconds(hook.query.get("quiet", "")):
+        # A key, or "hangup": then it was no silence that ended it, however short it is.
+        ended = hook.form.get("Digits", "")
+        if not ended and length <= words.seconds(hook.query.get("quiet", "")):
             length = 0
         return await self._house.recorded(leg, hook.rev, name, hook.recording, length)
 
