@@ -61,6 +61,8 @@ class Listener:
 
 @asynccontextmanager
 async def running(*sealers: Sealer) -> AsyncIterator[None]:
+    for sealer in sealers:
+        await sealer.start()  # else it takes what is sealed meanwhile for told
     tasks = [asyncio.create_task(sealer.run()) for sealer in sealers]
     try:
         yield

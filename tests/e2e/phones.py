@@ -42,8 +42,9 @@ SPEECH_S = 150.0
 SAMPLES = round(wire.RATE * wire.PACKET_S)
 
 _EVENT = re.compile(r"Call-ID: (\S+).*?X-Event: (\w+)(?: audio=(\d+))?(?: leg=(\S+))?", re.DOTALL)
-#: SIPp's media ports of one call after the other.
-_media_ports = itertools.count(40_000 + os.getpid() % 40 * 500, 4)
+#: SIPp's media ports of one call after the other: above Asterisk's, and below those that the system
+#: gives to whoever asks for a free one.
+_media_ports = itertools.count(20_000 + os.getpid() % 16 * 500, 4)
 
 
 def until(true: Callable[[], object], what: str, limit_s: float = LIMIT_S) -> None:
