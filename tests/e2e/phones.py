@@ -45,7 +45,7 @@ _EVENT = re.compile(r"Call-ID: (\S+).*?X-Event: (\w+)(?: audio=(\d+))?(?: leg=(\
 #: SIPp's media ports of one call after the other: above Asterisk's, and below those that the system
 #: gives to whoever asks for a free one.
 _media_ports = itertools.count(20_000 + os.getpid() % 16 * 500, 4)
-_media_lock = threading.Lock()
+_once = threading.Lock()
 
 
 def until(true: Callable[[], object], what: str, limit_s: float = LIMIT_S) -> None:
@@ -137,10 +137,11 @@ class Sipp:
 
     def start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(speech(self.tone), self.folder / "speech.pcap")
+        with _once:  # it is made once, and by one: stories are told side by side
+            shutil.copyfile(speech(self.tone), self.folder / "speech.pcap")
         (self.folder / "one.pcap").write_bytes(_press_one())
         self.port = self.port or free_port(socket.SOCK_DGRAM)
-        with _media_lock:  # a block of its own: stories are told side by side
+        with _once:  # a block of its own
             media, *_ = [next(_media_ports) for _ in range(self.most)]
         self._twin = socket.create_server(("127.0.0.1", 0))
         self._twin.settimeout(LIMIT_S)
