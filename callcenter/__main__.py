@@ -369,8 +369,13 @@ def audit_verify() -> None:
     """Check every Fact's mac, the chain and its exported heads; name the first bad row, exit
     status 1. Seals nothing."""
     from callcenter.db import facts
+    from callcenter.store import sqlite_file
 
-    with _store(_settings()) as store:
+    settings = _settings()
+    file = sqlite_file(settings)
+    if file is not None and not file.exists():
+        _fail(f"there is no database {file}")  # nor is one made: it would be found in order
+    with _store(settings) as store:
         heads = facts.exported(store.heads)
         verdict = store.db.read_sync(lambda conn: facts.verify(conn, store.keys, heads))
     if verdict.bad is not None:

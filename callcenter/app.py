@@ -178,8 +178,8 @@ def assemble(
         FlowErrors, FileError: the flows or the rules of cases are refused, with every error.
     """
     folder = settings.flows or resources.flows()
+    flows = load_flows(folder)  # first: it names every mistake, also those in the topics
     rules = read_rules(settings)
-    flows = load_flows(folder, frozenset(rules.topics))
     lock = hold(settings)
     store = open_store(settings, clock=clock, database=database)
     check_erasures(store)

@@ -98,16 +98,21 @@ def check_erasures(store: Store) -> None:
     store.db.read_sync(lambda conn: vault.complete(conn, store.ledger))
 
 
+def sqlite_file(settings: Settings) -> Path | None:
+    """The file of the database, None where a server has it."""
+    url = settings.database_url
+    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+
+
 def hold(settings: Settings) -> IO[str] | None:
     """Hold an SQLite file for this process: two writers would see each other's timers.
 
     Raises:
         AlreadyRunning: another process has it.
     """
-    url = settings.database_url
-    if not url.startswith("sqlite:///"):
+    path = sqlite_file(settings)
+    if path is None:
         return None
-    path = Path(url.removeprefix("sqlite:///"))
     path.parent.mkdir(parents=True, exist_ok=True)
     held = path.with_name(path.name + ".lock").open("a", encoding="ascii")
     try:

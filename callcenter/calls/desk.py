@@ -18,7 +18,7 @@ from callcenter.calls.outcomes import OUTCOMES, UNSAID
 from callcenter.calls.service import Calls, Done
 from callcenter.calls.vault import service as vault
 from callcenter.cases import service as cases
-from callcenter.cases.service import CaseForm, CaseView
+from callcenter.cases.service import BadForm, CaseForm, CaseView
 from callcenter.cases.work import service as work
 from callcenter.clock import Given
 from callcenter.db import Connection, timers
@@ -180,10 +180,11 @@ class Desk:
         """The agent says what the call came to and is free again.
 
         Raises:
-            NotNow: the agent has nothing to wrap up, or there is no such outcome.
+            NotNow: the agent has nothing to wrap up.
+            BadForm: there is no such outcome.
         """
         if outcome not in OUTCOMES:
-            raise NotNow(f"{outcome}: no such outcome")
+            raise BadForm({"outcome": f"one of {', '.join(OUTCOMES)}"})
 
         def decide(connection: Connection, given: Given) -> Done:
             return self._wrapped(connection, given, self._known(connection, agent), outcome)

@@ -38,6 +38,8 @@ def load(folder: Path, topics: frozenset[str] | None = None) -> FlowSet:
             sources[file] = path.read_bytes().decode("utf-8-sig")
         except (OSError, UnicodeDecodeError) as bad:
             errors.append(FlowError(file, 1, "", f"can't be read as UTF-8 text: {bad}"))
+    if not found:
+        raise FlowErrors([FlowError(folder.as_posix(), 1, "", "there are no flows")])
     return _parse(sources, topics, errors)
 
 

@@ -17,7 +17,7 @@ from callcenter.calls.model import TimerKind
 from callcenter.calls.service import MATCH_AGAIN_MS, TIMER_AGAIN_S
 from callcenter.cases import tables as case_tables
 from callcenter.cases.desk.service import list_cases
-from callcenter.cases.service import CaseForm
+from callcenter.cases.service import BadForm, CaseForm
 from callcenter.db import Connection, Database, DatabaseAway, timers
 from callcenter.db.keys import Keys
 from callcenter.db.tables import command
@@ -385,7 +385,7 @@ async def test_what_an_agent_may_be(house: StillHouse) -> None:
         await house.desk.set_agent_state("nobody", "ready")
     with pytest.raises(NotNow):
         await house.desk.wrap_up_done(agent, "complaint")
-    with pytest.raises(NotNow):
+    with pytest.raises(BadForm, match="outcome"):
         await house.desk.wrap_up_done(agent, "no such outcome")
     await house.queues()
     with pytest.raises(NotNow):

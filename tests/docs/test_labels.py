@@ -7,7 +7,12 @@ import re
 import pytest
 
 from callcenter import resources, topics
+from callcenter.calls.facts import CallFact
 from callcenter.calls.outcomes import OUTCOMES
+from callcenter.cases.facts import CaseFact
+from callcenter.cases.statuses import CaseStatus
+from callcenter.messages.facts import MessageFact
+from callcenter.queue.facts import QueueFact
 from tests.capabilities import ROOT
 from tests.docs.pages import read
 
@@ -41,3 +46,14 @@ def test_the_first_call_uses_the_pages_words() -> None:
     told = set(re.findall(r"\*\*(.+?)\*\*", steps)) - {"EN"}
     assert told
     assert not told - _on_pages("en")
+
+
+@pytest.mark.parametrize("language", ["id", "en"])
+def test_what_can_stand_in_a_case_has_words_on_its_page(language: str) -> None:
+    """Else an officer reads a code."""
+    source = (ROOT / "ui" / "src" / "i18n" / f"{language}.ts").read_text(encoding="utf-8")
+    words = set(re.findall(r"^      (\w+): \"", source, re.MULTILINE))
+    kinds = {kind.value for kinds in (CallFact, CaseFact, QueueFact, MessageFact) for kind in kinds}
+    of_agents = {QueueFact.AGENT_STATE.value, QueueFact.DEVICE_CHANGED.value}
+    assert not kinds - of_agents - words
+    assert not {status.value for status in CaseStatus} - words

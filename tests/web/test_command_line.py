@@ -156,6 +156,23 @@ def test_a_port_that_is_taken_is_named(environment: dict[str, str]) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_mistake_in_the_topics_hides_none_in_the_flows(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    broken = shutil.copytree(FLOWS, tmp_path / "flows")
+    for file, good, bad in (
+        ("topics.yaml", "unit:", "unitt:"),
+        ("flows/main.yaml", "prompt: bye", "prompt: byebye"),
+    ):
+        text = (broken / file).read_text()
+        assert good in text
+        (broken / file).write_text(text.replace(good, bad))
+    served = run(environment | {"CALLCENTER_FLOWS": str(broken)}, "serve")
+    assert served.returncode == 1
+    assert "unitt" in served.stderr
+    assert "unknown prompt 'byebye'" in served.stderr
+
+
 def test_a_broken_flow_stops_the_start_with_every_mistake(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -293,6 +310,13 @@ def test_a_demo_day_is_in_the_database_and_nobody_changed_it(
     bad = run(environment, "audit", "verify")
     assert bad.returncode == 1
     assert "seq 3" in bad.stderr
+
+
+def test_no_database_is_not_one_in_order(environment: dict[str, str], tmp_path: Path) -> None:
+    refused = run(environment, "audit", "verify")
+    assert refused.returncode == 1
+    assert "there is no database" in refused.stderr
+    assert not list(tmp_path.rglob("callcenter.db*"))
 
 
 def test_settings_are_listed(environment: dict[str, str]) -> None:

@@ -112,6 +112,8 @@ const PHONE_STEPS: ReadonlySet<string> = new Set([
   "declined",
   "offer_timed_out",
   "offer_withdrawn",
+  "node_failed",
+  "limit_crossed",
 ]);
 
 function History({ events, topics }: { events: CaseEvent[]; topics: Topic[] }) {
@@ -157,13 +159,10 @@ function CallLine({ call }: { call: CaseCall }) {
   );
 }
 
-/** Parts of a Fact that say nothing to people. */
-const HIDDEN: ReadonlySet<string> = new Set(["version", "message", "template"]);
-
 function EventLine({ event, topics }: { event: CaseEvent; topics: Topic[] }) {
   const t = words.value.cases;
   const details = Object.entries(event.data)
-    .filter(([name]) => !HIDDEN.has(name))
+    .filter(([name]) => name in t.dataNames) // what has no words is for machines
     .map(([name, value]) => `${word(t.dataNames, name)}: ${detail(name, String(value), topics)}`);
   return (
     <li>
