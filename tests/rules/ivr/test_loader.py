@@ -465,7 +465,8 @@ def mistakes(files: dict[str, str]) -> tuple[FlowError, ...]:
 
 
 def test_no_flows_at_all(tmp_path: Path) -> None:
-    assert render(lint(tmp_path)) == "flows:1: there are no flows\n1 mistake"
+    told = f"{tmp_path.as_posix()}:1: there are no flows\n1 mistake"
+    assert render(lint(tmp_path)) == told  # the folder is named: it may be the wrong one
     assert refused({"zzz.txt": ""})[-1].startswith("zzz.txt:1: a file belongs in")
 
 
