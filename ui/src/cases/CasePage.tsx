@@ -184,6 +184,7 @@ function EventLine({ event, topics }: { event: CaseEvent; topics: Topic[] }) {
 function detail(name: string, value: string, topics: Topic[]): string {
   const { cases: t, form, inWriting, language } = words.value;
   const fields: Record<string, string> = {
+    ...t.reporterFields,
     topic: form.topic,
     reporter_name: form.reporter,
     employer: form.employer,

@@ -471,6 +471,17 @@ export const en: Dictionary = {
       opted_in: "Messages wanted again",
     },
     allSteps: "Show the steps of the phone too",
+    reporterFields: {
+      name: "name",
+      phones: "telephone number",
+      language: "language",
+      minor: "under age",
+      may_message: "may be written to",
+      may_call: "may be called",
+      safe_from: "reachable from",
+      safe_until: "reachable until",
+      zone: "time zone",
+    },
     dataNames: {
       topic: "topic",
       fields: "fields",

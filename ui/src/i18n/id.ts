@@ -480,6 +480,17 @@ export const id = {
       opted_in: "Ingin dikirimi pesan lagi",
     } as Record<string, string>,
     allSteps: "Tampilkan juga langkah telepon",
+    reporterFields: {
+      name: "nama",
+      phones: "nomor telepon",
+      language: "bahasa",
+      minor: "di bawah umur",
+      may_message: "boleh dikirimi pesan",
+      may_call: "boleh ditelepon",
+      safe_from: "bisa dihubungi dari",
+      safe_until: "bisa dihubungi sampai",
+      zone: "zona waktu",
+    } as Record<string, string>,
     dataNames: {
       topic: "topik",
       fields: "bagian",
