@@ -66,6 +66,7 @@ async def test_a_fallback_elsewhere_is_as_good() -> None:
         twilio.number(NUMBER)
         bin_url = "https://handler.example/bin"
         await connect(options(twilio), access(twilio), bin_url, lambda _line: None)
+        await connect(options(twilio), access(twilio), None, lambda _line: None)  # and it stays
         found = await check(options(twilio), access(twilio))
         assert any(bin_url in one.text and one.good for one in found)
 

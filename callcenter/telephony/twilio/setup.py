@@ -129,7 +129,8 @@ async def _reached(base: str) -> Finding:
 async def connect(
     options: Options, access: Access, fallback: str | None, tell: Callable[[str], None]
 ) -> None:
-    """Set the number's addresses to ours; ``fallback``: another one for when we fail.
+    """Set the number's addresses to ours; ``fallback``: another one for when we fail, None: the one
+    that is set, if it lies elsewhere, else ours.
 
     Raises:
         NoSuchNumber: the account does not have it.
@@ -140,10 +141,12 @@ async def connect(
         number = await rest.number(options.number)
         if number is None:
             raise NoSuchNumber(f"the account has no number {options.number}")
+        set_before = number.voice_fallback_url or ""
+        kept = "" if set_before.startswith(addresses.base) else set_before
         wanted = {
             "VoiceUrl": addresses.of(VOICE),
             "VoiceMethod": "POST",
-            "VoiceFallbackUrl": fallback or addresses.of(FALLBACK),
+            "VoiceFallbackUrl": fallback or kept or addresses.of(FALLBACK),
             "VoiceFallbackMethod": "POST",
             "StatusCallback": addresses.of(STATUS),
             "StatusCallbackMethod": "POST",

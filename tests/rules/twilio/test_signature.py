@@ -52,11 +52,9 @@ def _tail() -> bytes:
 
 @pytest.mark.parametrize("at", range(len(URL)))
 def test_a_byte_of_the_address(at: int) -> None:
-    other = "x" if URL[at] != "x" else "y"
-    try:
-        assert not check(URL[:at] + other + URL[at + 1 :])
-    except ValueError:
-        pass  # no address any more
+    old = URL[at]
+    other = str((int(old) + 1) % 10) if old.isdigit() else "y" if old == "x" else "x"
+    assert not check(URL[:at] + other + URL[at + 1 :])
 
 
 @pytest.mark.parametrize("at", range(len(EXAMPLE)))
