@@ -6,7 +6,7 @@ happens, exactly one unit must act: the one with the open assignment, or else th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -175,15 +175,3 @@ def step(
         better=better if event is _E.DECLINE else None,
     )
     return (*chain[:-1], changed)
-
-
-def to_phone(
-    chains: Sequence[Chain], now: int, accept_by: Callable[[Assignment], int]
-) -> list[Chain]:
-    """The triage head's list: those that no unit has accepted in time, longest waiting first.
-
-    ``accept_by`` gives the moment from which a unit is phoned, epoch ms, by its own calendar.
-    """
-    sent = [chain for chain in chains if chain and chain[-1].state is _S.SENT]
-    late = [(accept_by(chain[-1]), place) for place, chain in enumerate(sent)]
-    return [sent[place] for at, place in sorted(late) if at <= now]

@@ -35,11 +35,13 @@ reporter = Table(
     Column("language", String(8), nullable=False),
     Column("minor", Boolean, nullable=False),
     #: Whether and when the reporter may be written to and called; the hours in minutes since
-    #: midnight, in the zone of the reporter.
+    #: midnight, in the zone of the reporter. Calls have hours of their own where they are others.
     Column("may_message", Boolean, nullable=False),
     Column("may_call", Boolean, nullable=False),
     Column("safe_from", Integer),
     Column("safe_until", Integer),
+    Column("call_from", Integer),
+    Column("call_until", Integer),
     Column("zone", String(40)),
     Column("created_at", BigInteger, nullable=False),
     Index("ix_reporter_name_hash", "name_hash"),
@@ -51,6 +53,7 @@ reporter_phone = Table(
     Column("reporter", String(40), ForeignKey("reporter.id"), primary_key=True),
     Column("number_hash", String(64), primary_key=True),
     Column("number", LargeBinary, nullable=False),
+    Column("shared", Boolean, nullable=False),  #: others answer it, an employer's say
     Index("ix_reporter_phone_number_hash", "number_hash"),
 )
 
@@ -162,15 +165,16 @@ assignment = Table(
     Column("officer", String(40)),  #: who accepted or declined it
     Column("instruction", LargeBinary),  #: under the case's key
     Column("sent_at", BigInteger, nullable=False),
-    Column("accept_by", BigInteger, nullable=False),  #: later than that triage phones the unit
+    #: When triage phones a unit that has not accepted it: at once if it can't be written to.
+    Column("phone_from", BigInteger, nullable=False),
     Column("told_at", BigInteger),  #: when the unit was last written to
     Column("answered_at", BigInteger),
     Column("ended_at", BigInteger),
     Index("ix_assignment_case", "case", "sent_at"),
     Index("ix_assignment_unit_state", "unit", "state", "sent_at"),
     Index(
-        "ix_assignment_accept",
-        "accept_by",
+        "ix_assignment_phone",
+        "phone_from",
         sqlite_where=text("state = 'sent'"),
         postgresql_where=text("state = 'sent'"),
     ),

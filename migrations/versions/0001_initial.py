@@ -284,6 +284,8 @@ def upgrade() -> None:
         sa.Column("may_call", sa.Boolean(), nullable=False),
         sa.Column("safe_from", sa.Integer(), nullable=True),
         sa.Column("safe_until", sa.Integer(), nullable=True),
+        sa.Column("call_from", sa.Integer(), nullable=True),
+        sa.Column("call_until", sa.Integer(), nullable=True),
         sa.Column("zone", sa.String(length=40), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reporter")),
@@ -488,6 +490,7 @@ def upgrade() -> None:
         sa.Column("reporter", sa.String(length=40), nullable=False),
         sa.Column("number_hash", sa.String(length=64), nullable=False),
         sa.Column("number", sa.LargeBinary(), nullable=False),
+        sa.Column("shared", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["reporter"], ["reporter.id"], name=op.f("fk_reporter_phone_reporter")
         ),
@@ -523,7 +526,7 @@ def upgrade() -> None:
         sa.Column("officer", sa.String(length=40), nullable=True),
         sa.Column("instruction", sa.LargeBinary(), nullable=True),
         sa.Column("sent_at", sa.BigInteger(), nullable=False),
-        sa.Column("accept_by", sa.BigInteger(), nullable=False),
+        sa.Column("phone_from", sa.BigInteger(), nullable=False),
         sa.Column("told_at", sa.BigInteger(), nullable=True),
         sa.Column("answered_at", sa.BigInteger(), nullable=True),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
@@ -531,14 +534,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_assignment")),
     )
     with op.batch_alter_table("assignment", schema=None) as batch_op:
+        batch_op.create_index("ix_assignment_case", ["case", "sent_at"], unique=False)
         batch_op.create_index(
-            "ix_assignment_accept",
-            ["accept_by"],
+            "ix_assignment_phone",
+            ["phone_from"],
             unique=False,
             sqlite_where=sa.text("state = 'sent'"),
             postgresql_where=sa.text("state = 'sent'"),
         )
-        batch_op.create_index("ix_assignment_case", ["case", "sent_at"], unique=False)
         batch_op.create_index(
             "ix_assignment_unit_state", ["unit", "state", "sent_at"], unique=False
         )

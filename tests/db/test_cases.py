@@ -316,7 +316,7 @@ def test_the_newest_open_case_of_who_has_the_number(store: Store) -> None:
         "may_call": True,
         "created_at": store.now,
     }
-    phone = {"reporter": "r-1", "number_hash": "h" * 64, "number": b"-"}
+    phone = {"reporter": "r-1", "number_hash": "h" * 64, "number": b"-", "shared": False}
     store.do(lambda conn: conn.execute(insert(tables.reporter).values(person)))
     store.do(lambda conn: conn.execute(insert(tables.reporter_phone).values(phone)))
     mine = tables.case.c.id.in_(opened[:2])

@@ -11,6 +11,8 @@ from callcenter.cases import tables
 from callcenter.cases.clocks import Clock
 from callcenter.cases.facts import NoteKind
 from callcenter.cases.hand.service import Work, runs
+from callcenter.cases.post import service as post
+from callcenter.cases.post.service import ToPhone
 from callcenter.cases.statuses import Actor, CaseEvent
 from callcenter.cases.work import service as work
 from callcenter.cases.work.service import Moved, Standing
@@ -90,6 +92,9 @@ class Desk(Store):
 
     def standing(self, case: str) -> Standing:
         return self.do(lambda conn: work.standing(conn, self.keys, self.rules, case, self.now))
+
+    def to_phone(self, at: int, most: int = 50) -> list[ToPhone]:
+        return self.do(lambda conn: post.to_phone(conn, at, most))
 
     def look(self, case: str) -> None:
         given = Given(self.now)

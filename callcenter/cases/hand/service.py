@@ -422,7 +422,7 @@ class Work:
                 "by": by,
                 "instruction": sealed,
                 "sent_at": one.sent_at,
-                "accept_by": passing.accept_by(one.unit, one.sent_at, self._rules),
+                "phone_from": passing.phone_from(one.unit, one.sent_at, self._rules),
             },
         )
 

@@ -27,7 +27,11 @@ PHONES_MOST = 5
 _INSERT = insert(tables.reporter)
 _SET = update(tables.reporter).where(tables.reporter.c.id == bindparam("of"))
 _PHONES = (
-    select(tables.reporter_phone.c.number_hash, tables.reporter_phone.c.number)
+    select(
+        tables.reporter_phone.c.number_hash,
+        tables.reporter_phone.c.number,
+        tables.reporter_phone.c.shared,
+    )
     .where(tables.reporter_phone.c.reporter == bindparam("of"))
     .order_by(tables.reporter_phone.c.number_hash)
 )
@@ -36,6 +40,10 @@ _DROP_PHONES = delete(tables.reporter_phone).where(
     tables.reporter_phone.c.reporter == bindparam("of")
 )
 _DROP_PHONE = _DROP_PHONES.where(tables.reporter_phone.c.number_hash == bindparam("lookup"))
+_SHARE = update(tables.reporter_phone).where(
+    tables.reporter_phone.c.reporter == bindparam("of"),
+    tables.reporter_phone.c.number_hash == bindparam("lookup"),
+)
 _SET_CASE = update(tables.case).where(tables.case.c.id == bindparam("of"))
 _CASES = (
     select(tables.case.c.id)
@@ -54,8 +62,11 @@ _SAME = (
 
 
 class Reporter(msgspec.Struct, frozen=True):
-    """A person. ``phones`` in E.164; ``safe_from`` and ``safe_until`` in minutes since midnight in
-    ``zone``: when they may be called and written to, at any time if None."""
+    """A person. ``phones`` in E.164; ``shared``: those of them that others answer, an employer's
+    say: a caller is known by them, and nobody calls or writes there. ``safe_from`` and
+    ``safe_until`` in minutes since midnight in ``zone``: when they may be written to and called;
+    ``call_from`` and ``call_until``: when they may be called, if that is another time. None: they
+    did not say."""
 
     id: str
     name: str
@@ -66,7 +77,10 @@ class Reporter(msgspec.Struct, frozen=True):
     may_call: bool
     safe_from: int | None
     safe_until: int | None
+    call_from: int | None
+    call_until: int | None
     zone: str | None
+    shared: tuple[str, ...] = ()
 
 
 class Form(msgspec.Struct, frozen=True):
@@ -80,14 +94,18 @@ class Form(msgspec.Struct, frozen=True):
     may_call: bool | None = None
     safe_from: int | None = None
     safe_until: int | None = None
+    call_from: int | None = None
+    call_until: int | None = None
     zone: str | None = None
+    shared: tuple[str, ...] | None = None
 
 
 class Anonymous(Exception):
     """Nothing is kept of the reporter of this case."""
 
 
-_PLAIN = ("language", "minor", "may_message", "may_call", "safe_from", "safe_until", "zone")
+_HOURS = ("safe_from", "safe_until", "call_from", "call_until", "zone")
+_PLAIN = ("language", "minor", "may_message", "may_call", *_HOURS)
 
 
 def owner(reporter: str) -> str:
@@ -109,11 +127,13 @@ def read(connection: Connection, keys: Keys, reporter: str) -> Reporter | None:
     if row is None or not row.key:
         return None
     key = keys.open(row.key, owner(reporter))
+    phones = _phones(connection, key, reporter)
     return Reporter(
         id=row.id,
         name="" if row.name is None else key.decrypt(row.name, "reporter.name").decode(),
-        phones=tuple(_phones(connection, key, reporter).values()),
+        phones=tuple(phones),
         **{name: getattr(row, name) for name in _PLAIN},
+        shared=tuple(number for number, shared in phones.items() if shared),
     )
 
 
@@ -162,6 +182,8 @@ def save(
         connection.execute(_SET, {"of": person.id, **changed})
     if _set_phones(connection, keys, key, person.id, form.phones, caller):
         told.append("phones")
+    if form.shared is not None and _set_shared(connection, keys, person.id, form.shared):
+        told.append("shared")
     if told:
         data: dict[str, str | int | bool] = {"reporter": person.id, "fields": ",".join(told)}
         fact = Fact(CaseFact.REPORTER_SAVED, given.now, case=case, agent=by, data=data)
@@ -217,7 +239,7 @@ def forget(connection: Connection, reporter: str) -> None:
     connection.execute(
         _SET,
         {"of": reporter, "key": FORGOTTEN, "name": None, "name_hash": None, "minor": False}
-        | dict.fromkeys(("safe_from", "safe_until", "zone")),
+        | dict.fromkeys(_HOURS),
     )
     connection.execute(_DROP_PHONES, {"of": reporter})
 
@@ -245,7 +267,7 @@ def _make(
         "key": wrapped,
         "language": language,
         "minor": False,
-        "may_message": True,
+        "may_message": False,  # until somebody has asked them: others may read it
         "may_call": True,
         "created_at": given.now,
     }
@@ -276,15 +298,28 @@ def _set_phones(
         connection.execute(_DROP_PHONE, {"of": reporter, "lookup": lookup})
     for lookup in sorted(new):
         sealed = key.encrypt(numbers[lookup].encode(), "reporter.number")
-        row = {"reporter": reporter, "number_hash": lookup, "number": sealed}
+        row = {"reporter": reporter, "number_hash": lookup, "number": sealed, "shared": False}
         connection.execute(_INSERT_PHONE, row)
     return bool(gone or new)
 
 
-def _phones(connection: Connection, key: DataKey, reporter: str) -> dict[str, str]:
-    """Hash → number."""
+def _set_shared(connection: Connection, keys: Keys, reporter: str, wanted: Collection[str]) -> bool:
+    """Whether others than before are shared now. A number that is none of the person's is not."""
+    numbers = {keys.number_hash(one) for one in wanted}
+    changed = False
+    for row in connection.execute(_PHONES, {"of": reporter}).all():
+        shared = row.number_hash in numbers
+        if shared != row.shared:
+            values = {"of": reporter, "lookup": row.number_hash, "shared": shared}
+            connection.execute(_SHARE, values)
+            changed = True
+    return changed
+
+
+def _phones(connection: Connection, key: DataKey, reporter: str) -> dict[str, bool]:
+    """Number → whether others answer it."""
     rows = connection.execute(_PHONES, {"of": reporter})
-    return {row.number_hash: key.decrypt(row.number, "reporter.number").decode() for row in rows}
+    return {key.decrypt(row.number, "reporter.number").decode(): row.shared for row in rows}
 
 
 def _row(connection: Connection, reporter: str) -> Row[tuple[object, ...]] | None:

@@ -88,6 +88,6 @@ def _stepped(
     )
 
 
-def accept_by(unit: str, at: int, rules: Rules) -> int:
+def phone_from(unit: str, at: int, rules: Rules) -> int:
     """When the head of triage phones a unit that has not accepted what was sent ``at``."""
     return clocks.due(rules.deadlines[Code.UNACCEPTED], rules.counting.of(unit), at)

@@ -20,7 +20,6 @@ from callcenter.cases.assignments import (
     for_head,
     owner,
     step,
-    to_phone,
 )
 from callcenter.topics import Track
 from tests.rules.cases.kit import shipped_units
@@ -164,17 +163,6 @@ def test_limits_are_the_ministrys() -> None:
     once = declined(sent())
     assert for_head(once, Limits(hops=1, declines=9))
     assert for_head(once, Limits(hops=9, declines=1))
-
-
-def test_who_has_not_accepted_in_time_is_phoned_the_longest_first() -> None:
-    late, later, taken = sent(at=50), sent(at=0), done(sent(at=0), E.ACCEPT, officer="x")
-
-    def accept_by(one: Assignment) -> int:
-        return one.sent_at + 100
-
-    assert to_phone([late, later, taken, ()], 150, accept_by) == [later, late]
-    assert to_phone([late, later], 149, accept_by) == [later]
-    assert to_phone([late, later], 99, accept_by) == []
 
 
 moves = st.lists(

@@ -474,12 +474,15 @@ export const en: Dictionary = {
     reporterFields: {
       name: "name",
       phones: "telephone number",
+      shared: "telephones that others answer",
       language: "language",
       minor: "under age",
       may_message: "may be written to",
       may_call: "may be called",
       safe_from: "reachable from",
       safe_until: "reachable until",
+      call_from: "may be called from",
+      call_until: "may be called until",
       zone: "time zone",
     },
     dataNames: {

@@ -483,12 +483,15 @@ export const id = {
     reporterFields: {
       name: "nama",
       phones: "nomor telepon",
+      shared: "telepon yang dijawab orang lain",
       language: "bahasa",
       minor: "di bawah umur",
       may_message: "boleh dikirimi pesan",
       may_call: "boleh ditelepon",
       safe_from: "bisa dihubungi dari",
       safe_until: "bisa dihubungi sampai",
+      call_from: "boleh ditelepon dari",
+      call_until: "boleh ditelepon sampai",
       zone: "zona waktu",
     } as Record<string, string>,
     dataNames: {

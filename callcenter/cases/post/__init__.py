@@ -1,0 +1,1 @@
+"""Telling units and reporters in writing: what, whom, when it is safe."""
