@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from callcenter import line
 from callcenter.ivr import checks, flowset, model
+from callcenter.ivr.expressions import NoValue
 from callcenter.ivr.graph import offers_operator
 from callcenter.ivr.needs import Answer
 from callcenter.ivr.reader import READERS
@@ -59,7 +60,7 @@ def take(walk: Walk, node: AskingNode, event: Event) -> Outcome:
 def _ask_menu(walk: Walk, node: model.Menu) -> Outcome:
     walk.say(node.prompt)
     for key, option in node.options.items():
-        if option.hidden or option.language == walk.visit.language:
+        if option.hidden or option.language == walk.visit.language or not _there(walk, option):
             continue
         if option.language is not None:
             _offer(walk, option.language, key)
@@ -74,6 +75,15 @@ def _ask_menu(walk: Walk, node: model.Menu) -> Outcome:
     return line.Keys(most=1, first_ms=node.timeout_s * 1000)
 
 
+def _there(walk: Walk, option: model.Option) -> bool:
+    if option.when is None:
+        return True
+    try:
+        return bool(walk.flows.expressions[option.when].run(walk.value))
+    except NoValue:
+        return False
+
+
 def _option(walk: Walk, label: str, key: str) -> None:
     """What it is for comes before the key: "Untuk …, tekan …"."""
     name = READERS[walk.visit.language].key(key)
@@ -83,7 +93,7 @@ def _option(walk: Walk, label: str, key: str) -> None:
 
 def _choose(walk: Walk, node: model.Menu, key: str) -> Outcome:
     option = node.options.get(key)
-    if option is None:
+    if option is None or not _there(walk, option):
         if key == "0" and walk.flow.operator is not None and node.operator:
             return walk.flow.operator
         if key == "*" and walk.visit.repeats < node.repeats:
@@ -165,6 +175,9 @@ def _take_digits(walk: Walk, node: model.Collect, digits: str | None) -> Outcome
         return _again(walk, node, "silence", lambda: _ask_digits(walk, node))
     if digits == "0" and walk.flow.operator is not None and offers_operator(node):
         return walk.flow.operator
+    if digits == "*" and node.star is not None:
+        walk.set({node.save: None})
+        return node.star
     if digits == "*" and walk.visit.repeats < COLLECT_REPEATS:
         walk.change(repeats=walk.visit.repeats + 1)
         return _ask_digits(walk, node)

@@ -6,7 +6,7 @@ so that one mistake is told once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from callcenter.ivr import flowset, model
 from callcenter.ivr.errors import FlowError
@@ -19,7 +19,12 @@ from callcenter.ivr.visit import FRAMES
 from callcenter.topics import amiss
 
 #: Slots that only these prompts have; they are read as words.
-SPECIAL_SLOTS = {flowset.OPTION: ("label", "key"), flowset.OFFER: ("key",)}
+SPECIAL_SLOTS: Mapping[str, tuple[str, ...]] = {
+    flowset.OPTION: ("label", "key"),
+    flowset.OFFER: ("key",),
+}
+#: Slots of what a ``tell`` node says and nobody keeps, also read as words.
+TOLD_SLOTS = {"note": ("public_note",), "openings": ("opened", "offices")}
 
 
 def check_files(files: Files, topics: frozenset[str] | None) -> Checked:
@@ -226,19 +231,34 @@ def _inner(node: model.Node) -> str | None:
 
 
 def _check_prompts(files: Files, checked: Checked) -> None:
+    special = {**SPECIAL_SLOTS, **_told(files)}
     for file in files.prompts.values():
         for key, prompt in file.prompts.items():
             for slot in prompt.slots():
-                message = _bad_slot(checked, key, slot)
+                if slot.name in special.get(key, ()) and slot.read is Read.WORDS:
+                    continue
+                message = _bad_slot(checked, key, slot, special)
                 if message:
                     checked.errors.append(file.document.error((key,), message))
                 elif slot.read is Read.WORDS and slot.name in checked.known:
                     _check_words(checked, file, key, slot)
 
 
-def _bad_slot(checked: Checked, key: str, slot: Slot) -> str | None:
-    if slot.name in SPECIAL_SLOTS.get(key, ()):
-        return None if slot.read is Read.WORDS else f"{slot.name} is read as words here"
+def _told(files: Files) -> dict[str, tuple[str, ...]]:
+    """The prompts of ``tell`` nodes."""
+    return {
+        prompt: TOLD_SLOTS[node.what]
+        for _, _, _, node in _nodes(files)
+        if isinstance(node, model.TellCase)
+        for prompt in node.prompt
+    }
+
+
+def _bad_slot(
+    checked: Checked, key: str, slot: Slot, special: Mapping[str, tuple[str, ...]]
+) -> str | None:
+    if slot.name in special.get(key, ()):
+        return f"{slot.name} is read as words here"
     known = checked.known.get(slot.name)
     if known is None:
         return f"unknown variable '{slot.name}'{near(slot.name, checked.known)}"

@@ -108,7 +108,13 @@ ANSWERS: Mapping[str, tuple[type, ...]] = {
     "gone": (),
     "open_case": (needs.CaseOpened, NeedFailed),
     "find_case": (needs.CaseFound, needs.CaseNotFound, needs.CaseLocked, NeedFailed),
+    "recall_draft": (needs.DraftKnown, needs.CaseNotFound, NeedFailed),
+    "resume_case": (needs.CaseResumed, needs.CaseNotFound, NeedFailed),
     "append_case": (needs.CaseAppended, NeedFailed),
+    "act_on_case": (needs.CaseActed, needs.CaseRefused, NeedFailed),
+    "choose_pin": (needs.PinSet, needs.PinWeak, NeedFailed),
+    "tell_note": (needs.NoteTold, NeedFailed),
+    "tell_openings": (needs.OpeningsTold, NeedFailed),
     "ask_staff": (needs.Staff, NeedFailed),
     "join_queue": (needs.QueueJoined, NeedFailed),
     "leave_queue": (needs.QueueLeft, NeedFailed),
@@ -159,8 +165,8 @@ def _take(walk: Walk, event: asking.Event) -> Outcome:
             return asking.take(walk, node, event)
         case model.Queue() | model.AskPosition() | model.WaitMusic() | model.Leave():
             return waiting.take(walk, node, event)
-        case model.OpenCase() | model.FindCase() | model.AppendCase():
-            return casework.take(walk, node, event)
+    if isinstance(node, casework.CASE_NODES):
+        return casework.take(walk, node, event)
     return moving.heard(node)
 
 
@@ -172,8 +178,8 @@ def _enter(walk: Walk, name: str) -> Outcome:
             return asking.enter(walk, node)
         case model.Queue() | model.AskPosition() | model.WaitMusic() | model.Leave():
             return waiting.enter(walk, node)
-        case model.OpenCase() | model.FindCase() | model.AppendCase():
-            return casework.enter(walk, node)
+    if isinstance(node, casework.CASE_NODES):
+        return casework.enter(walk, node)
     return moving.enter(walk, node)
 
 

@@ -110,8 +110,13 @@ class FlowCheck:
                     self.expression((*at, "cases", index, "when"), case.when, Kind.FLAG)
             case model.OpenCase() | model.Queue():
                 self.topic((*at, "default_topic"), node.default_topic)
+                if isinstance(node, model.OpenCase) and node.about is not None:
+                    self.about((*at, "about"), node.about)
             case model.FindCase():
-                self.find(at, node)
+                self.digits((*at, "number"), node.number)
+                self.secret((*at, "pin"), node.pin)
+            case model.ChoosePin():
+                self.secret((*at, "pin"), node.pin)
 
     def calendar(self, path: Path, name: str) -> None:
         if name not in self.files.calendars:
@@ -132,6 +137,11 @@ class FlowCheck:
         if code not in self.files.topics and self.files.topics_whole:
             self.error(path, f"unknown topic '{code}'{near(code, self.files.topics)}")
 
+    def about(self, path: Path, code: str) -> None:
+        known = self.files.lower_topics
+        if code not in known and self.files.topics_whole:
+            self.error(path, f"no topic within another is '{code}'{near(code, known)}")
+
     def menu(self, at: Path, node: model.Menu) -> None:
         self.prompts(at, (flowset.OPTION,))
         if node.repeats:
@@ -145,6 +155,8 @@ class FlowCheck:
         for key, option in node.options.items():
             path = (*at, "options", key)
             self.spoken(path, option)
+            if option.when is not None:
+                self.expression((*path, "when"), option.when, Kind.FLAG)
             for name, value in option.set.items():
                 self.assign((*path, "set", name), name, value)
 
@@ -187,6 +199,8 @@ class FlowCheck:
         self.digits((*at, "save"), node.save)
         if node.confirm:
             self.prompts(at, (flowset.CONFIRM,))
+        if node.star is not None and node.finish == "*":
+            self.error((*at, "star"), "this key ends the digits (finish)")
         if node.min > node.max:
             self.error((*at, "max"), "is less than min")
         if node.check == "case_number" and not (node.min == node.max == 10):
@@ -246,11 +260,10 @@ class FlowCheck:
         if node.consent:
             self.prompts(at, (flowset.CONSENT,))
 
-    def find(self, at: Path, node: model.FindCase) -> None:
-        self.digits((*at, "number"), node.number)
-        variable = self.digits((*at, "pin"), node.pin)
+    def secret(self, path: Path, name: str) -> None:
+        variable = self.digits(path, name)
         if variable is not None and not variable.sensitive:
-            self.error((*at, "pin"), f"'{node.pin}' must be declared as sensitive")
+            self.error(path, f"'{name}' must be declared as sensitive")
 
     # --- the way through
 

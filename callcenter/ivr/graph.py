@@ -21,6 +21,10 @@ _FIELDS = (
     "found",
     "not_found",
     "locked",
+    "refused",
+    "weak",
+    "nothing",
+    "star",
     "answered",
     "timeout",
     "nobody",
@@ -43,7 +47,7 @@ def exits(flow: model.Flow, node: model.Node) -> Iterator[Exit]:
     yield from _keyed(node)
     for name in _FIELDS:
         target = getattr(node, name, None)
-        if target is not None:
+        if isinstance(target, str):  # `star` of a find is a flag
             yield Exit((name,), name, target)
     if flow.operator is not None and isinstance(node, model.Asking) and offers_operator(node):
         yield Exit(("operator",), "0", flow.operator)

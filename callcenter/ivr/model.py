@@ -94,11 +94,13 @@ class Asking(Node):
 class Option(Record):
     """Spoken as the prompt ``menu.option`` ("Untuk …, tekan …"), unless ``hidden``. ``label`` may
     be left out when there is a ``topic``: its label is said. A ``language``, which has neither, is
-    offered in its own words (prompt ``language.offer``) to callers who hear another one."""
+    offered in its own words (prompt ``language.offer``) to callers who hear another one. ``when``:
+    only then is the option there."""
 
     label: PromptKey | None = None
     topic: Word | None = None
     language: Language | None = None
+    when: Text | None = None
     set: dict[Name, StrictInt | StrictBool | Text] = {}
     hidden: StrictBool = False
     to: Id
@@ -128,7 +130,8 @@ class LanguageChoice(Node):
 
 class Collect(Asking):
     """Digits, into the variable ``save``. 0 alone leads to the operator when ``min`` is above 1,
-    and ``*`` alone says the question again. ``confirm`` is a prompt that reads the digits back."""
+    and ``*`` alone says the question again, or leads to ``star``. ``confirm`` is a prompt that
+    reads the digits back."""
 
     type: Literal["collect"]
     prompt: Prompts
@@ -141,6 +144,7 @@ class Collect(Asking):
     check: Literal["digits", "case_number"] = "digits"
     regex: Annotated[str, StringConstraints(strict=True, max_length=80)] | None = None
     confirm: Prompts | None = None
+    star: Id | None = None
     next: Id
 
 
@@ -193,26 +197,91 @@ class RecordMessage(Node):
 
 
 class OpenCase(Node):
-    """Open a draft about the chosen topic, or ``default_topic``. A call that already has a case
-    keeps it."""
+    """Open a draft about the chosen topic, or ``default_topic``. ``about``: a topic within it that
+    is already clear. A call that already has a case keeps it."""
 
     type: Literal["case"]
     action: Literal["open"]
     default_topic: Word
+    about: Word | None = None
     next: Id
     on_fail: Id | None = None
 
 
 class FindCase(Node):
-    """Find a case by the variables ``number`` and ``pin``; the PIN is forgotten at once."""
+    """Find a case by the variables ``number`` and ``pin``; the PIN is forgotten at once. With
+    ``star``, no number means the newest open case of the telephone that calls."""
 
     type: Literal["case"]
     action: Literal["find"]
     number: Name
     pin: Name
+    star: StrictBool = False
     found: Id
     not_found: Id
     locked: Id
+    on_fail: Id | None = None
+
+
+class RecallDraft(Node):
+    """Is there a draft that a call from this telephone left behind, not longer than ``window_h``
+    ago? Its caller may be asked whether to go on with it; nothing of it is told."""
+
+    type: Literal["case"]
+    action: Literal["recall"]
+    window_h: Annotated[StrictInt, _count(1, 168)] = 24
+    found: Id
+    not_found: Id
+    on_fail: Id | None = None
+
+
+class ResumeCase(Node):
+    """Go on with the case whose PIN was given, or with the draft that was recalled."""
+
+    type: Literal["case"]
+    action: Literal["resume"]
+    window_h: Annotated[StrictInt, _count(1, 168)] = 24
+    next: Id
+    not_found: Id
+    on_fail: Id | None = None
+
+
+class ActOnCase(Node):
+    """Do ``event`` to the call's case in its reporter's name: only for who gave the PIN or opened
+    the case in this call. What was just recorded goes with it. ``refused``: it can't be done."""
+
+    type: Literal["case"]
+    action: Literal["act"]
+    event: Literal["object", "withdraw", "reopen", "confirm", "press", "statement"]
+    reason: Word | None = None
+    next: Id
+    refused: Id
+    on_fail: Id | None = None
+
+
+class ChoosePin(Node):
+    """The digits in ``pin`` become the PIN of the case that this call opened; they are forgotten at
+    once. ``weak``: the variable ``weakness`` says why not."""
+
+    type: Literal["case"]
+    action: Literal["choose_pin"]
+    pin: Name
+    next: Id
+    weak: Id
+    on_fail: Id | None = None
+
+
+class TellCase(Node):
+    """Say ``prompt`` with what is only asked for now and never kept: of a ``note`` the slot
+    ``{public_note|words}``, of ``openings`` the slots ``{opened|words}`` (how often) and
+    ``{offices|words}``. ``nothing``: there is none."""
+
+    type: Literal["case"]
+    action: Literal["tell"]
+    what: Literal["note", "openings"]
+    prompt: Prompts
+    next: Id
+    nothing: Id
     on_fail: Id | None = None
 
 
@@ -227,12 +296,14 @@ class AppendCase(Node):
 
 class Queue(Node):
     """Wait for an agent. ``while_waiting`` is a flow that is walked meanwhile; ``exits`` are the
-    ways out that its ``leave`` nodes name. ``nobody``: no agent for the topic is signed in.
-    ``resumed`` is said when an agent was lost and the caller waits again."""
+    ways out that its ``leave`` nodes name. ``prefer: custodian``: whoever has the call's case in
+    hand is asked first, when ready, for a short while. ``nobody``: no agent for the topic is
+    signed in. ``resumed`` is said when an agent was lost and the caller waits again."""
 
     type: Literal["queue"]
     default_topic: Word
     priority: Annotated[StrictInt, _count(0, 9)] = 0
+    prefer: Literal["custodian"] | None = None
     while_waiting: Id
     max_wait_s: Annotated[StrictInt, _count(30, 7200)] = 900
     resumed: Tapered = ()
@@ -289,7 +360,10 @@ class Hangup(Node):
     prompt: Prompts
 
 
-CaseNode = Annotated[OpenCase | FindCase | AppendCase, Field(discriminator="action")]
+CaseNode = Annotated[
+    OpenCase | FindCase | RecallDraft | ResumeCase | ActOnCase | ChoosePin | TellCase | AppendCase,
+    Field(discriminator="action"),
+]
 AnyNode = Annotated[
     Say
     | Menu

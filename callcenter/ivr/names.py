@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from callcenter.ivr.expressions import Kind
 from callcenter.ivr.model import Variable
-from callcenter.ivr.needs import STATUSES
+from callcenter.ivr.needs import STATUSES, WAITS, WEAKNESSES
 from callcenter.ivr.prompts import Read
 
 
@@ -48,15 +48,27 @@ def builtin(
 ) -> Mapping[str, Known]:
     """The variables that every flow has (:data:`callcenter.ivr.walk.BUILTINS`)."""
     number = Known(Kind.NUMBER, _NUMBER)
+    flag = Known(Kind.FLAG, _NONE)
     return {
         "topic": Known(Kind.TEXT, _WORDS, values=tuple(topics)),
         "language": Known(Kind.TEXT, _WORDS, values=tuple(languages), prompted=True, closed=True),
-        "case": Known(Kind.FLAG, _NONE),
+        "case": flag,
         "case_number": Known(Kind.TEXT, frozenset({Read.CASE_NUMBER, Read.DIGITS})),
         "pin": Known(Kind.TEXT, frozenset({Read.PIN}), sensitive=True),
         "status": Known(Kind.TEXT, _WORDS, values=STATUSES, prompted=True),
         "unit": Known(Kind.TEXT, _WORDS, values=tuple(units), prompted=True),
         "due": Known(Kind.NUMBER, frozenset({Read.DATE})),
+        "wait": Known(Kind.TEXT, _WORDS, values=WAITS, prompted=True),
+        "late_days": number,
+        "head_told": flag,
+        "public_note": flag,
+        "may_object": flag,
+        "may_withdraw": flag,
+        "may_reopen": flag,
+        "may_confirm": flag,
+        "may_press": flag,
+        "may_add": flag,
+        "weakness": Known(Kind.TEXT, _WORDS, values=WEAKNESSES, prompted=True),
         "position": number,
         "wait_minutes": number,
         "recorded_s": number,

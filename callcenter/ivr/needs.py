@@ -29,13 +29,66 @@ class OpenCase(_Word, frozen=True, tag="open_case"):
 
 
 class FindCase(_Word, frozen=True, tag="find_case"):
-    """Find the case that ``number`` (10 digits, check digit right) and ``pin`` open.
+    """Find the case that ``number`` (10 digits, check digit right) and ``pin`` open; None: the
+    newest open case of whoever has the telephone that this call comes from.
 
     Answered by :class:`CaseFound`, :class:`CaseNotFound` or :class:`CaseLocked`.
     """
 
-    number: str
+    number: str | None
     pin: str
+
+
+class RecallDraft(_Word, frozen=True, tag="recall_draft"):
+    """Is there a draft that a call from the same number left behind in the last ``window_s``?
+
+    Answered by :class:`DraftKnown` or :class:`CaseNotFound`.
+    """
+
+    window_s: int
+
+
+class ResumeCase(_Word, frozen=True, tag="resume_case"):
+    """Go on with ``case``, whose PIN the caller gave; None: with the draft of the same number.
+
+    Answered by :class:`CaseResumed` or :class:`CaseNotFound`.
+    """
+
+    case: str | None
+    window_s: int
+
+
+class ActOnCase(_Word, frozen=True, tag="act_on_case"):
+    """Do ``event`` (one of :data:`EVENTS`) to ``case`` in the reporter's name, with what was just
+    recorded. Answered by :class:`CaseActed` or :class:`CaseRefused`."""
+
+    case: str
+    event: str
+    reason: str | None = None
+    recording: str | None = None
+    seconds: int = 0
+
+
+class ChoosePin(_Word, frozen=True, tag="choose_pin"):
+    """Give ``case``, which this call opened, the caller's own PIN.
+
+    Answered by :class:`PinSet` or :class:`PinWeak`.
+    """
+
+    case: str
+    pin: str
+
+
+class TellNote(_Word, frozen=True, tag="tell_note"):
+    """The last public note of ``case``. Answered by :class:`NoteTold`."""
+
+    case: str
+
+
+class TellOpenings(_Word, frozen=True, tag="tell_openings"):
+    """Who has opened ``case``. Answered by :class:`OpeningsTold`."""
+
+    case: str
 
 
 class AppendCase(_Word, frozen=True, tag="append_case"):
@@ -58,11 +111,20 @@ class AskStaff(_Word, frozen=True, tag="ask_staff"):
 class JoinQueue(_Word, frozen=True, tag="join_queue"):
     """Wait for an agent. Answered by :class:`QueueJoined`.
 
-    ``priority`` 0 is the usual one; a higher one goes first.
+    ``priority`` 0 is the usual one; a higher one goes first. ``custodian``: whoever has the call's
+    case in hand comes first, when ready.
     """
 
     topic: str
     priority: int
+    custodian: bool = False
+
+
+class AskCustodian(_Word, frozen=True, tag="ask_custodian"):
+    """Who has ``case`` in hand, is ready and knows ``topic``? Answered by :class:`Custodian`."""
+
+    case: str
+    topic: str
 
 
 class LeaveQueue(_Word, frozen=True, tag="leave_queue"):
@@ -78,7 +140,22 @@ class AskPosition(_Word, frozen=True, tag="ask_position"):
     """Where in the queue is the caller? Answered by :class:`Position`."""
 
 
-Need = OpenCase | FindCase | AppendCase | AskStaff | JoinQueue | LeaveQueue | AskPosition
+Need = (
+    OpenCase
+    | FindCase
+    | RecallDraft
+    | ResumeCase
+    | AppendCase
+    | ActOnCase
+    | ChoosePin
+    | TellNote
+    | TellOpenings
+    | AskStaff
+    | JoinQueue
+    | AskCustodian
+    | LeaveQueue
+    | AskPosition
+)
 
 # --- Answers ----------------------------------------------------------------------------------
 
@@ -93,7 +170,9 @@ class CaseOpened(_Word, frozen=True, tag="case_opened"):
 
 class CaseFound(_Word, frozen=True, tag="case_found"):
     """``status`` is one of :data:`STATUSES` (another one is spoken as ``other``); ``due``: when the
-    public may expect the next step."""
+    public may expect the next step; ``late_days``: working days since then. ``head_told``: the
+    head of the unit was told that it is late. ``note``: there is a public note. ``can``: the
+    :data:`EVENTS` that the reporter may do now."""
 
     case: str
     number: str
@@ -101,6 +180,11 @@ class CaseFound(_Word, frozen=True, tag="case_found"):
     topic: str
     unit: str | None = None
     due: int | None = None
+    wait: str | None = None
+    late_days: int = 0
+    head_told: bool = False
+    note: bool = False
+    can: tuple[str, ...] = ()
 
 
 class CaseNotFound(_Word, frozen=True, tag="case_not_found"):
@@ -111,8 +195,66 @@ class CaseLocked(_Word, frozen=True, tag="case_locked"):
     """Too many wrong PINs; only an agent can help."""
 
 
+class DraftKnown(_Word, frozen=True, tag="draft_known"):
+    """There is one: it may be offered, and nothing of it told."""
+
+
+class CaseResumed(_Word, frozen=True, tag="case_resumed"):
+    case: str
+    topic: str
+
+
 class CaseAppended(_Word, frozen=True, tag="case_appended"):
     pass
+
+
+class CaseActed(_Word, frozen=True, tag="case_acted"):
+    """How the case stands now: see :class:`CaseFound`. After ``press``, ``due`` is when the unit
+    must answer."""
+
+    status: str
+    unit: str | None = None
+    due: int | None = None
+    wait: str | None = None
+    late_days: int = 0
+    head_told: bool = False
+    note: bool = False
+    can: tuple[str, ...] = ()
+
+
+class CaseRefused(_Word, frozen=True, tag="case_refused"):
+    """It can't be done (any more). ``reason`` is a code."""
+
+    reason: str
+
+
+class PinSet(_Word, frozen=True, tag="pin_set"):
+    pass
+
+
+class PinWeak(_Word, frozen=True, tag="pin_weak"):
+    """Too easily guessed; ``reason`` is one of :data:`WEAKNESSES`."""
+
+    reason: str
+
+
+class NoteTold(_Word, frozen=True, tag="note_told"):
+    """``text`` None: there is none any more."""
+
+    text: str | None
+
+
+class OpeningsTold(_Word, frozen=True, tag="openings_told"):
+    """``count``: how often; ``offices``: the codes of the units that did. Never who."""
+
+    count: int
+    offices: tuple[str, ...] = ()
+
+
+class Custodian(_Word, frozen=True, tag="custodian"):
+    """``agent`` None: nobody, or not ready."""
+
+    agent: str | None
 
 
 class Staff(_Word, frozen=True, tag="staff"):
@@ -153,9 +295,18 @@ Answer = (
     | CaseFound
     | CaseNotFound
     | CaseLocked
+    | DraftKnown
+    | CaseResumed
     | CaseAppended
+    | CaseActed
+    | CaseRefused
+    | PinSet
+    | PinWeak
+    | NoteTold
+    | OpeningsTold
     | Staff
     | QueueJoined
+    | Custodian
     | QueueLeft
     | Position
     | NeedFailed
@@ -193,3 +344,9 @@ STATUSES = (
     "withdrawn",
     "abandoned",
 )
+#: What a case may wait for (prompts ``wait.<reason>``).
+WAITS = ("reporter", "third_party", "statutory")
+#: What a reporter may do to a case by keys.
+EVENTS = ("object", "withdraw", "reopen", "confirm", "press", "statement")
+#: Why a PIN is refused (prompts ``weakness.<reason>``).
+WEAKNESSES = ("digits", "repeat", "run", "date", "number")

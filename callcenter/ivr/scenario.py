@@ -43,7 +43,7 @@ class GivenStaff(Record):
 
 
 class GivenCase(Record):
-    """A case in the store; ``due`` is a date."""
+    """A case in the store; ``due`` is a date. See :class:`callcenter.ivr.pretend.PretendCase`."""
 
     number: Text
     pin: Text
@@ -52,6 +52,14 @@ class GivenCase(Record):
     unit: Text | None = None
     due: Text | None = None
     locked: StrictBool = False
+    wait: Word | None = None
+    late_days: StrictInt = 0
+    head_told: StrictBool = False
+    note: Text | None = None
+    can: tuple[Word, ...] = ()
+    phone: StrictBool = False
+    draft: StrictBool = False
+    openings: tuple[Text, ...] = ()
 
 
 class Given(Record):
@@ -64,7 +72,7 @@ class Given(Record):
 
 class Expected(Record):
     """What must be true at this point; only what is written is looked at. ``asked``: the Needs
-    since the last time, ``noted``: the kinds of notes."""
+    since the last time, ``noted``: the kinds of notes, ``acted``: what was done to cases."""
 
     language: Text | None = None
     topic: Word | None = None
@@ -76,6 +84,7 @@ class Expected(Record):
     asked: tuple[Word, ...] | None = None
     noted: tuple[Word, ...] | None = None
     messages: StrictInt | None = None
+    acted: tuple[Word, ...] | None = None
 
 
 class Does(Record):
@@ -271,6 +280,7 @@ class _Player:
             "asked": asked,
             "noted": noted,
             "messages": len(self.pretend.appended),
+            "acted": tuple(act.event for act in self.pretend.acted),
         }
         for name, value in expected.model_dump(exclude_none=True).items():
             if actual[name] != value:
@@ -321,5 +331,7 @@ def _moment(text: str) -> int:
 
 
 def _case(case: GivenCase) -> PretendCase:
-    due = _moment(f"{case.due}T12:00:00+07:00") if case.due else None
-    return PretendCase(case.number, case.pin, case.status, case.topic, case.unit, due, case.locked)
+    given = case.model_dump()
+    if case.due:
+        given["due"] = _moment(f"{case.due}T12:00:00+07:00")
+    return PretendCase(**given)

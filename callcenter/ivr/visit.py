@@ -35,8 +35,11 @@ class Visit(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where a caller is, and what the flow knows. Change is a copy.
 
     ``flow_set`` is the hash of the flows it runs in, ``topic`` the topic chosen so far, ``case``
-    the id of the case that this call is about, ``queueing`` that the caller has an entry in a
-    queue (waiting or talking), ``finished`` that the leg is gone and nothing more will come.
+    the id of the case that this call is about, ``claim`` by what right the caller goes on with it
+    (``opened``: in this call; ``pin``: gave its PIN; empty: a draft that a call from the same
+    telephone left, of which nothing is told), ``can`` what its reporter may do to it now,
+    ``queueing`` that the caller has an entry in a queue (waiting or talking), ``finished`` that the
+    leg is gone and nothing more will come.
     """
 
     flow_set: str
@@ -73,6 +76,13 @@ class Visit(msgspec.Struct, frozen=True, omit_defaults=True):
     status: str | None = None
     unit: str | None = None
     due: int | None = None
+    claim: str = ""
+    waits_for: str | None = None
+    late_days: int = 0
+    head_told: bool = False
+    note: bool = False
+    can: tuple[str, ...] = ()
+    weakness: str | None = None
     position: int | None = None
     wait_s: int | None = None
     recording: str | None = None

@@ -59,7 +59,8 @@ def _joining(walk: Walk, node: model.Queue, event: Event) -> Outcome:
         case needs.Staff(signed_in=0):
             return node.nobody
         case needs.Staff():
-            return needs.JoinQueue(walk.visit.topic or node.default_topic, node.priority)
+            topic = walk.visit.topic or node.default_topic
+            return needs.JoinQueue(topic, node.priority, custodian=node.prefer is not None)
     assert isinstance(event, needs.QueueJoined)
     walk.change(queueing=True, joined_at=walk.now, position=event.position)
     return walk.enter_flow(node.while_waiting)

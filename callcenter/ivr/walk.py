@@ -51,16 +51,37 @@ BUILTINS: Mapping[str, Callable[[Visit], Value]] = {
     "status": lambda visit: visit.status,
     "unit": lambda visit: visit.unit,
     "due": lambda visit: visit.due,
+    "wait": lambda visit: visit.waits_for,
+    "late_days": lambda visit: visit.late_days,
+    "head_told": lambda visit: visit.head_told,
+    "public_note": lambda visit: visit.note,
+    "may_object": lambda visit: "object" in visit.can,
+    "may_withdraw": lambda visit: "withdraw" in visit.can,
+    "may_reopen": lambda visit: "reopen" in visit.can,
+    "may_confirm": lambda visit: "confirm" in visit.can,
+    "may_press": lambda visit: "press" in visit.can,
+    "may_add": lambda visit: "statement" in visit.can,
+    "weakness": lambda visit: visit.weakness,
     "position": lambda visit: visit.position,
     "wait_minutes": lambda visit: _minutes(visit.wait_s),
     "recorded_s": lambda visit: visit.recorded_s,
 }
 #: What ``forget`` clears of the visit itself.
-FORGETTABLE: Mapping[str, Mapping[str, None]] = {
+_STANDING: Mapping[str, Any] = {
+    "status": None,
+    "unit": None,
+    "due": None,
+    "waits_for": None,
+    "late_days": 0,
+    "head_told": False,
+    "note": False,
+    "can": (),
+}
+FORGETTABLE: Mapping[str, Mapping[str, Any]] = {
     "topic": {"topic": None},
-    "case": {"case": None, "case_number": None, "pin": None},
+    "case": {"case": None, "case_number": None, "pin": None, "claim": "", **_STANDING},
     "pin": {"pin": None},
-    "status": {"status": None, "unit": None, "due": None},
+    "status": _STANDING,
 }
 
 zone = lru_cache(maxsize=16)(ZoneInfo)
