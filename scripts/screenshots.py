@@ -33,7 +33,7 @@ from tests.e2e.served import (  # noqa: E402
 
 LIMIT_S = 20.0
 #: Callers who go on waiting, by the topic they choose.
-WAITING = ("1", "1", "2", "4")
+WAITING = ("1", "1", "2", "5")
 NARRATIVE = (
     "Pelapor bekerja di bagian pengepakan sejak Maret. Upah bulan September dan Oktober belum "
     "dibayar; atasan menjanjikan pembayaran setiap Jumat. Sekitar dua puluh rekan mengalami hal "

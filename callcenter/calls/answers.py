@@ -58,7 +58,7 @@ def answer(stores: Stores, ask: Ask) -> needs.Answer:
                 language=need.language,
             )
             return needs.CaseOpened(case, number, pin)
-        case needs.FindCase():
+        case needs.FindCase() if need.number is not None:
             return _find(stores, call.id, need)
         case needs.AppendCase():
             added = cases.add_message(
@@ -98,7 +98,7 @@ def _find(stores: Stores, call: str, need: needs.FindCase) -> needs.Answer:
         stores.keys,
         stores.given,
         call=call,
-        number=need.number,
+        number=need.number or "",
         pin=need.pin,
         caller=tables.number_hash(stores.connection, call),
     )

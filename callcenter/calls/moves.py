@@ -66,6 +66,9 @@ class World(msgspec.Struct, frozen=True):
     given: Given
 
 
+#: Whoever is kept for an agent is not, once that agent said so or let it ring.
+_NOT_COMING = (AgentEvent.SKIP, AgentEvent.MISS)
+
 Steps = Generator[Ask, needs.Answer, Outcome]
 Doing = Generator[Ask, needs.Answer, None]
 _Row = TypeVar("_Row", Leg, Entry, Offer, Agent)
@@ -246,7 +249,7 @@ class Life:
             self.leave(need.reason)
             return needs.QueueLeft()
         answer = yield Ask(self.call, need)
-        if isinstance(answer, needs.CaseOpened | needs.CaseFound):
+        if isinstance(answer, needs.CaseOpened | needs.CaseFound | needs.CaseResumed):
             self.set(case=answer.case)
         return answer
 
@@ -264,6 +267,7 @@ class Life:
         topic = self.world.topics.get(need.topic)
         head_start = topic.head_start_s if topic else 0
         head_start += need.priority * entries.PRIORITY_S
+        custodian = yield from self.custodian(need)
         entry = Entry(
             self.world.given.id(),
             self.call.id,
@@ -271,6 +275,8 @@ class Life:
             need.topic,
             entries.rank(self.now, head_start),
             self.now,
+            reserved_for=custodian,
+            reserved_until=self.now + entries.RESERVED_S * 1000 if custodian else 0,
         )
         self.set(entry=self.put(entry), topic=need.topic, state=CallState.WAITING)
         self.fact(QueueFact.QUEUED, topic=entry.topic)
@@ -278,6 +284,13 @@ class Life:
         place = yield Ask(self.call, needs.AskPosition())
         position = place.position if isinstance(place, needs.Position) else 1
         return needs.QueueJoined(entry.id, position)
+
+    def custodian(self, need: needs.JoinQueue) -> Generator[Ask, needs.Answer, str | None]:
+        """Who has the call's case in hand and could take the call at once."""
+        if not need.custodian or self.call.case is None:
+            return None
+        answer = yield Ask(self.call, needs.AskCustodian(self.call.case, need.topic))
+        return answer.agent if isinstance(answer, needs.Custodian) else None
 
     def leave(self, reason: str) -> None:
         """Out of the queue by a key or a time limit."""
@@ -328,7 +341,10 @@ class Life:
         if not self.end_offer(event, agent_event, kind, **data):
             self.refused = "that offer is over"
             return
-        self.entry("offer_over")
+        entry = self.entry("offer_over")
+        if entry is not None and agent_event in _NOT_COMING and entry.reserved_for is not None:
+            entry = msgspec.structs.replace(entry, reserved_for=None, reserved_until=0)
+            self.set(entry=self.put(entry))
         if self.call.entry is not None:
             self.timer(TimerKind.MATCH, self.call.entry.id, 0)
         if moved:

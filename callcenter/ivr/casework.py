@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from callcenter import line
 from callcenter.ivr import model, needs
 from callcenter.ivr.asking import Event
 from callcenter.ivr.reader import READERS
@@ -157,9 +158,13 @@ def _next(walk: Walk, node: CaseNode, event: Event) -> Outcome:
 
 def _tell(walk: Walk, node: model.TellCase, told: needs.NoteTold | needs.OpeningsTold) -> Outcome:
     if isinstance(told, needs.NoteTold):
-        if not told.text:
+        # Officers write in the language of the ministry, whatever the caller chose.
+        language = walk.flow.language
+        text = READERS[language].free(told.text or "")
+        if not text:
             return node.nothing
-        walk.say(node.prompt, {"public_note": told.text})
+        walk.say(node.prompt)
+        walk.steps.append(line.Say(text, language))
         return node.next
     if told.count <= 0:
         return node.nothing

@@ -23,8 +23,8 @@ SPECIAL_SLOTS: Mapping[str, tuple[str, ...]] = {
     flowset.OPTION: ("label", "key"),
     flowset.OFFER: ("key",),
 }
-#: Slots of what a ``tell`` node says and nobody keeps, also read as words.
-TOLD_SLOTS = {"note": ("public_note",), "openings": ("opened", "offices")}
+#: Slots of what a ``tell`` node says of openings, also read as words.
+TOLD_SLOTS = ("opened", "offices")
 
 
 def check_files(files: Files, topics: frozenset[str] | None) -> Checked:
@@ -247,9 +247,9 @@ def _check_prompts(files: Files, checked: Checked) -> None:
 def _told(files: Files) -> dict[str, tuple[str, ...]]:
     """The prompts of ``tell`` nodes."""
     return {
-        prompt: TOLD_SLOTS[node.what]
+        prompt: TOLD_SLOTS
         for _, _, _, node in _nodes(files)
-        if isinstance(node, model.TellCase)
+        if isinstance(node, model.TellCase) and node.what == "openings"
         for prompt in node.prompt
     }
 

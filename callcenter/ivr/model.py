@@ -23,7 +23,7 @@ from callcenter.topics import Compartment, Priority, Track
 #: Nodes in one flow.
 NODES = 200
 #: Variables in all flows together.
-VARIABLES = 16
+VARIABLES = 14
 #: Digits of a variable.
 DIGITS = 20
 
@@ -272,9 +272,9 @@ class ChoosePin(Node):
 
 
 class TellCase(Node):
-    """Say ``prompt`` with what is only asked for now and never kept: of a ``note`` the slot
-    ``{public_note|words}``, of ``openings`` the slots ``{opened|words}`` (how often) and
-    ``{offices|words}``. ``nothing``: there is none."""
+    """Say what is only asked for now and kept nowhere: after ``prompt`` the last public ``note``,
+    or ``prompt`` with the slots ``{opened|words}`` (how often) and ``{offices|words}`` of the
+    ``openings``. ``nothing``: there is none."""
 
     type: Literal["case"]
     action: Literal["tell"]

@@ -7,11 +7,15 @@ Indonesian: 11 is *sebelas*, 12 to 19 are *… belas*, and one ten, hundred or t
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 #: The largest number with words of its own.
 MOST = 9999
+#: Of a text that is free, characters.
+FREE_CHARS = 600
+_NUMBERS = re.compile(r"[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,18 @@ class Reader:
     def spelled(self, digits: str) -> str:
         """Digits one by one, in one breath."""
         return " ".join(map(self.key, digits))
+
+    def free(self, text: str) -> str:
+        """What somebody wrote, fit to be spoken: numbers in words, no signs that steer a display,
+        at most :data:`FREE_CHARS`."""
+        shown = "".join(sign if sign.isprintable() else " " for sign in text[:FREE_CHARS])
+        return " ".join(_NUMBERS.sub(self._digits, shown).split())
+
+    def _digits(self, found: re.Match[str]) -> str:
+        digits = found[0]
+        plain = len(digits) <= 4 and (digits == "0" or digits[0] != "0")
+        said = self.number(int(digits)) if plain else self.spelled(digits)
+        return f" {said} "
 
     def key(self, key: str) -> str:
         """The name of a telephone key (``0``-``9``, ``*``, ``#``)."""

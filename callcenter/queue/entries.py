@@ -19,7 +19,8 @@ UNRUNG_S = 10
 JOIN_S = 10
 #: An agent who missed or declined an entry is not asked for the same one again before that.
 SAME_AGENT_S = 30
-#: How long a caller whose agent's phone vanished is kept for that agent.
+#: How long a caller whose agent's phone vanished is kept for that agent, and one who comes about a
+#: case for who has that in hand.
 RESERVED_S = 20
 
 

@@ -265,7 +265,7 @@ class InMemory:
             case needs.FindCase():
                 for case, (number, pin, topic) in self.cases.items():
                     if number == need_.number and pin == need_.pin:
-                        return needs.CaseFound(case, number, "new", topic)
+                        return needs.CaseFound(case, number, "new", topic, can=needs.EVENTS)
                 return needs.CaseNotFound() if self.rng.random() < 0.9 else needs.CaseLocked()
             case needs.AppendCase():
                 return needs.CaseAppended()
@@ -281,7 +281,35 @@ class InMemory:
                 if call.entry is None:
                     return needs.NeedFailed("not_waiting")
                 return needs.Position(1 + sum(self._before(call.entry)))
-        raise AssertionError(need_)
+        return self._follow_up(need_)
+
+    def _follow_up(self, asked: needs.Need) -> needs.Answer:
+        """What flows may ask about a case that is there."""
+        match asked:
+            case needs.RecallDraft():
+                return needs.DraftKnown() if self._drafts() else needs.CaseNotFound()
+            case needs.ResumeCase():
+                case = asked.case or next(iter(self._drafts()), None)
+                if case is None:
+                    return needs.CaseNotFound()
+                return needs.CaseResumed(case, self.cases[case][2])
+            case needs.AskCustodian():
+                drawn = self.rng.choice([None, *self.agents]) if self.store_fails else None
+                return needs.Custodian(drawn)
+            case needs.ActOnCase():
+                if self.rng.random() < 0.5:
+                    return needs.CaseRefused("not_now")
+                return needs.CaseActed("in_progress", can=needs.EVENTS)
+            case needs.ChoosePin():
+                return needs.PinSet()
+            case needs.TellNote():
+                return needs.NoteTold("Sudah diperiksa.")
+            case needs.TellOpenings():
+                return needs.OpeningsTold(1, ("WAS",))
+        raise AssertionError(asked)
+
+    def _drafts(self) -> list[str]:
+        return [case for case in self.cases if self.rng.random() < 0.3]
 
     def _before(self, entry: Entry) -> Iterable[bool]:
         return (
@@ -455,7 +483,8 @@ def _check_outcome(before: Call, happened: Told, outcome: Outcome) -> None:
         lost = old_entry.state is EntryState.ANSWERED and entry.state is EntryState.WAITING
         rank = entries.front_rank(old_entry.rank) if lost else old_entry.rank
         need(entry.rank == rank, "the rank is constant", old_entry, entry)
-        need(lost or entry.reserved_for == old_entry.reserved_for, "reserved when lost", entry)
+        kept = entry.reserved_for in (None, old_entry.reserved_for)
+        need(lost or kept, "reserved when lost", entry)
     if isinstance(happened, line.LegGone):
         need(legs[happened.leg].state is LegState.GONE, "gone is gone", happened)
     callers = [leg for leg in legs.values() if leg.role is LegRole.CALLER]

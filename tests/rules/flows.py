@@ -22,6 +22,7 @@ start: draft
 operator: queue
 on_error: bye
 on_hangup: left
+vars: {chosen: {type: digits, sensitive: true}}
 nodes:
   draft: {type: case, action: open, default_topic: info, next: menu, on_fail: menu}
   menu:
@@ -31,7 +32,16 @@ nodes:
       "1": {topic: upah, to: queue}
       "2": {topic: k3, to: urgent}
       "3": {label: label.add_message, to: message}
+      "4": {label: label.openings, to: opened}
     on_fail: bye
+  opened:
+    type: case
+    action: tell
+    what: openings
+    prompt: status.openings
+    next: menu
+    nothing: menu
+    on_fail: menu
   queue:
     type: queue
     default_topic: info

@@ -59,7 +59,7 @@ def test_histories_reach_everything() -> None:
     table = dict(life.TABLE)
     try:
         life.TABLE.update({key: noting(key, handler) for key, handler in table.items()})
-        for seed in range(600):
+        for seed in range(800):
             histories.play(histories.in_memory(seed))
     finally:
         life.TABLE.update(table)

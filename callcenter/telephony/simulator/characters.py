@@ -81,7 +81,8 @@ def intention(chance: random.Random, cases: list[tuple[str, str]]) -> list[str]:
         return [*language, "2", case, pin if chance.random() < 0.85 else "000000"]
     slips = ["8"] if chance.random() < 0.05 else []  # a wrong key first
     topic = chance.choices(list(_TOPICS), list(_TOPICS.values()))[0]
-    return [*language, *slips, "1", topic]
+    now = ["2"] if topic == "4" else []  # nobody is in danger at this moment
+    return [*language, *slips, "1", topic, *now]
 
 
 def narrative(topic: str, chance: random.Random) -> str:

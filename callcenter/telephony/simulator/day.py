@@ -235,12 +235,16 @@ class Day:
     async def _react(self, call: str, caller: _Caller, wait: str, letters: int) -> None:
         chance = caller.chance
         spoken_s = letters / LETTERS_PER_S
-        if wait == "keys":
+        if wait == "keys" and caller.said_it:
+            await self._pass(chance.uniform(1, 5))
+            await self._line.hang_up(call)
+        elif wait == "keys":
             await self._pass(spoken_s * chance.uniform(0.5, 1.0) + chance.uniform(0.5, 3))
             await self._line.keys(call, caller.next_keys())
         elif wait == "recording":
             await self._pass(spoken_s + chance.uniform(8, 40))
             await self._line.speak(call, chance.choice(characters.MESSAGES))
+            caller.said_it = True
 
     async def _lose_patience(self, call: str, chance: random.Random) -> None:
         if chance.random() < 0.3:
@@ -338,6 +342,7 @@ class _Caller:
 
     def __init__(self, chance: random.Random, keys: list[str]) -> None:
         self.chance = chance
+        self.said_it = False  #: left a message
         self._keys = keys
         self._patience_ms = int(max(20, chance.expovariate(1 / 420)) * 1000)
 

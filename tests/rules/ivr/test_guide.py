@@ -64,7 +64,8 @@ def test_every_field_is_explained() -> None:
     records: list[type[BaseModel]] = [
         model.Flow, model.Variable, model.Say, model.Menu, model.Option, model.LanguageChoice,
         model.Collect, model.Hours, model.Set, model.Branch, model.When, model.RecordMessage,
-        model.OpenCase, model.FindCase, model.AppendCase, model.Queue, model.AskPosition,
+        model.OpenCase, model.FindCase, model.RecallDraft, model.ResumeCase, model.ActOnCase,
+        model.ChoosePin, model.TellCase, model.AppendCase, model.Queue, model.AskPosition,
         model.WaitMusic, model.Leave, model.CallFlow, model.Return, model.Hangup,
         model.CalendarFile, Does, Expected, GivenCase,
     ]  # fmt: skip

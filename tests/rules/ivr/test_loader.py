@@ -101,7 +101,7 @@ def test_every_file_counts_in_the_hash(file: str) -> None:
         ),
         (
             "{type: case, action: shut, next: bye}",
-            "nodes.x: unknown 'action' 'shut'; there are 'open', 'find', 'append'",
+            "nodes.x: unknown 'action' 'shut'; there are 'open', 'find', 'recall', 'resume', ",
         ),
         (
             "{type: case, action: find, number: name, pin: name, found: bye, not_found: bye,"

@@ -56,7 +56,7 @@ def test_time_passes_with_the_music() -> None:
 
 def test_a_message_on_a_sunday() -> None:
     pretend = Pretend()
-    written, _ = played(["9", "1", "4", "1", "1", "we work without helmets"], SUNDAY, pretend)
+    written, _ = played(["9", "1", "4", "2", "1", "1", "we work without helmets"], SUNDAY, pretend)
     assert "speak> we work without helmets" in written
     assert [message.seconds for message in pretend.appended] == [2]
     assert "  We have saved your message. Our staff will follow it up." in " ".join(written)

@@ -43,7 +43,15 @@ ANSWERS: list[Event] = [
     needs.CaseFound("c9", NUMBER, "new", "upah"),
     needs.CaseNotFound(),
     needs.CaseLocked(),
+    needs.DraftKnown(),
+    needs.CaseResumed("c9", "no_such_topic"),
     needs.CaseAppended(),
+    needs.CaseActed("zzz", "XYZ", NOW, "zzz", 12_345, True, True, ("zzz", *needs.EVENTS)),
+    needs.CaseRefused("not_now"),
+    needs.PinSet(),
+    needs.PinWeak("zzz"),
+    needs.NoteTold("Pada 12 \u202e Desember \x00 007 dan 12345."),
+    needs.OpeningsTold(12_345, ("WAS", "XYZ")),
     needs.Staff(0, 0, 0),
     needs.Staff(3, 1, 12_345, 0),
     needs.QueueJoined("e9", 12_345),
@@ -69,10 +77,30 @@ worlds = st.builds(
         st.integers(0, 3),
         st.none() | st.integers(0, 9999),
     ),
-    cases=st.just({NUMBER: PretendCase(NUMBER, PIN, "closed", "upah", "PHI", NOW)}),
+    cases=st.builds(
+        lambda case: {NUMBER: case},
+        st.builds(
+            PretendCase,
+            number=st.just(NUMBER),
+            pin=st.just(PIN),
+            status=st.sampled_from(["closed", "draft", "waiting", "zzz"]),
+            topic=st.just("upah"),
+            unit=st.none() | st.just("PHI"),
+            due=st.none() | st.just(NOW),
+            wait=st.none() | st.sampled_from(needs.WAITS),
+            late_days=st.integers(0, 3),
+            head_told=st.booleans(),
+            note=st.none() | st.just("Tanggal 3."),
+            can=st.lists(st.sampled_from(needs.EVENTS), unique=True).map(tuple),
+            phone=st.booleans(),
+            draft=st.booleans(),
+            openings=st.just(("WAS",)),
+        ),
+    ),
     fail=st.frozensets(
         st.sampled_from(["open_case", "find_case", "append_case", "ask_staff", "join_queue"])
-        | st.sampled_from(["leave_queue", "ask_position"]),
+        | st.sampled_from(["leave_queue", "ask_position", "recall_draft", "resume_case"])
+        | st.sampled_from(["act_on_case", "choose_pin", "tell_note", "tell_openings"]),
         max_size=2,
     ),
 )
@@ -182,7 +210,9 @@ def every_state() -> list[Step]:
     """Every state that a caller can get to, by any key, any digits and any outcome, but for
     counters of the whole call."""
     cases = {
-        NUMBER: PretendCase(NUMBER, PIN, "closed", "upah", "PHI", NOW),
+        NUMBER: PretendCase(
+            NUMBER, PIN, "followed_up", "upah", "PHI", NOW, can=needs.EVENTS, draft=True, note="Ya."
+        ),
         LOCKED: PretendCase(LOCKED, PIN, "closed", "upah", locked=True),
     }
     doings = [
@@ -206,8 +236,17 @@ def every_state() -> list[Step]:
                 found = todo.popleft()
                 visit = msgspec.structs.replace(found.visit, inputs=0)
                 found = msgspec.structs.replace(found, visit=visit)
-                # which of several drafts it is makes no difference
-                same = msgspec.structs.replace(visit, case_number=None, pin=None, case=None)
+                # which draft, topic or language it is makes no difference, nor which matter
+                kept = {name: value for name, value in visit.vars.items() if name != "matters"}
+                same = msgspec.structs.replace(
+                    visit,
+                    case_number=None,
+                    pin=None,
+                    case=None,
+                    topic=visit.topic and "any",
+                    language="any",
+                    vars=kept,
+                )
                 key = same.encode() + bytes([visit.case is None, visit.pin is None])
                 if key in seen:
                     continue
@@ -244,13 +283,20 @@ def test_zero_is_a_person_wherever_one_chooses_or_keys_something_in() -> None:
     for step in STATES:
         flow = FLOWS.flows[step.visit.flow]
         node = flow.nodes[step.visit.node]
-        if isinstance(node, model.Asking) and flow.operator is not None:
+        if isinstance(node, model.Asking) and flow.operator is not None and node.operator:
             asked += 1
             found = engine.step(FLOWS, step.visit, keys("0"), NOW)
             found = settle(FLOWS, found, Pretend(), NOW)
             assert ("main", "person") in found.path
             assert found.visit.queueing
     assert asked > 10
+    without = {
+        (flow.flow, name)
+        for flow in FLOWS.flows.values()
+        for name, node in flow.nodes.items()
+        if isinstance(node, model.Asking) and flow.operator is not None and not node.operator
+    }
+    assert without == {("main", "another")}
 
 
 def test_everywhere_one_may_hang_up() -> None:
@@ -271,7 +317,10 @@ def test_every_topic_of_the_menu_is_the_one_that_is_said() -> None:
 
 def test_every_prompt_is_used_and_every_status_has_its_words() -> None:
     text = "\n".join(text for file, text in FLOWS.sources.items() if file.startswith("flows/"))
-    engine_s = ("silence.", "wrong.", "menu.", "language.", "system.", "record.", "unit.")
+    engine_s = (
+        *("silence.", "wrong.", "menu.", "language.", "system.", "record.", "collect."),
+        *("unit.", "wait.", "weakness."),
+    )
     for language, prompts in FLOWS.prompts.items():
         statuses = {f"status.{status}" for status in (*needs.STATUSES, "other")}
         assert statuses <= prompts.keys(), language
@@ -309,6 +358,13 @@ def test_the_largest_visit_there_can_be() -> None:
         status="s" * 24,
         unit="U" * 16,
         due=NOW,
+        claim="opened",
+        waits_for="third_party",
+        late_days=99999,
+        head_told=True,
+        note=True,
+        can=needs.EVENTS,
+        weakness="repeat",
         position=99999,
         wait_s=99999,
         recording="r" * 80,
