@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import msgspec
-
-from callcenter.calls import tables
+from callcenter.calls import followup, tables
+from callcenter.calls.followup import Stores
 from callcenter.calls.model import Outcome
 from callcenter.calls.moves import Ask, Steps
 from callcenter.cases import service as cases
-from callcenter.cases.rules import Rules
-from callcenter.clock import Given
-from callcenter.db import Connection
-from callcenter.db.keys import Keys
 from callcenter.ivr import needs
 from callcenter.queue import service as queue
 from callcenter.queue.estimate import wait_s
-from callcenter.topics import upper
 
 #: What an agent needs after a talk, until it is measured by topic.
 TYPICAL_WRAP_UP_S = 30
-
-
-class Stores(msgspec.Struct, frozen=True):
-    """What an answer is made from. ``call_key`` is the call's wrapped key."""
-
-    connection: Connection
-    keys: Keys
-    given: Given
-    rules: Rules
-    call_key: bytes
 
 
 def run(steps: Steps, stores: Stores) -> Outcome:
@@ -58,8 +42,6 @@ def answer(stores: Stores, ask: Ask) -> needs.Answer:
                 language=need.language,
             )
             return needs.CaseOpened(case, number, pin)
-        case needs.FindCase() if need.number is not None:
-            return _find(stores, call.id, need)
         case needs.AppendCase():
             added = cases.add_message(
                 stores.connection,
@@ -84,28 +66,11 @@ def answer(stores: Stores, ask: Ask) -> needs.Answer:
             position = queue.position(stores.connection, call.entry)
             signed_in, _ = queue.staff(stores.connection, call.entry.topic)
             return needs.Position(position, _wait_s(stores, position, signed_in))
-    return needs.NeedFailed("unknown_need")
+        case needs.JoinQueue() | needs.LeaveQueue():
+            return needs.NeedFailed("unknown_need")  # decided in the life of the call
+    return followup.answer(stores, call, need)
 
 
 def _wait_s(stores: Stores, position: int, agents: int) -> int | None:
     talks = tables.latest_talks_ms(stores.connection)
     return wait_s(position, agents, talks, TYPICAL_WRAP_UP_S)
-
-
-def _find(stores: Stores, call: str, need: needs.FindCase) -> needs.Answer:
-    found = cases.find_case(
-        stores.connection,
-        stores.keys,
-        stores.given,
-        call=call,
-        number=need.number or "",
-        pin=need.pin,
-        caller=tables.number_hash(stores.connection, call),
-    )
-    if found == "locked":
-        return needs.CaseLocked()
-    if isinstance(found, str):
-        return needs.CaseNotFound()
-    # A caller waits for who knows the upper topic.
-    topic = upper(stores.rules.topics, found.topic)
-    return needs.CaseFound(found.id, found.number, found.status, topic, found.unit or None)

@@ -17,7 +17,7 @@ import msgspec
 
 from callcenter import line
 from callcenter.calls import answers, callers, life, messages, resync, tables
-from callcenter.calls.answers import Stores
+from callcenter.calls.followup import Stores
 from callcenter.calls.model import (
     FactDraft,
     Offered,

@@ -1,0 +1,1 @@
+"""What a caller asks and does about a complaint that exists."""

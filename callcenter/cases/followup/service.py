@@ -1,0 +1,72 @@
+"""Calls that come back to a case: a draft gone on with, who opened it, when an answer is due."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import bindparam, select, update
+
+from callcenter.cases import service as cases
+from callcenter.cases import tables
+from callcenter.cases.facts import CaseFact
+from callcenter.cases.statuses import CallRole
+from callcenter.db import Connection, by_key
+from callcenter.db.keys import Keys
+from callcenter.db.tables import fact
+from callcenter.people.permissions import Role
+from callcenter.people.tables import account
+
+#: What agents and supervisors are to a reporter, as a code of units is.
+HOTLINE: Final = "hotline"
+
+# Made once: to make a statement anew costs several times what it takes to run.
+_LINK = tables.call_case.c
+_LATEST_CALL = (
+    select(tables.call_case.c.call)
+    .where(_LINK.case == bindparam("about"), _LINK.call != bindparam("but"))
+    .order_by(tables.call_case.c.at.desc())
+    .limit(1)
+)
+_RESUMES = (
+    update(tables.call_case)
+    .where(_LINK.call == bindparam("of"), _LINK.case == bindparam("about"))
+    .values(role=CallRole.CONTINUED.value, resumes=bindparam("resumes"))
+)
+_OPENINGS = (
+    select(account.c.role)
+    .select_from(fact.join(account, account.c.id == fact.c.agent))
+    .where(fact.c.case == bindparam("about"), fact.c.kind == bindparam("kind"))
+    .order_by(fact.c.id)
+)
+_PRESSED_UNTIL = (
+    select(tables.reminder.c.due_at)
+    .where(tables.reminder.c.case == bindparam("about"), tables.reminder.c.answered_at.is_(None))
+    .order_by(tables.reminder.c.at.desc())
+    .limit(1)
+)
+
+
+def resume(connection: Connection, keys: Keys, now: int, *, call: str, case: str) -> None:
+    """``call`` goes on with ``case``, a draft that an earlier one left: the newest that was about
+    it."""
+    before = connection.execute(_LATEST_CALL, {"about": case, "but": call}).scalar_one_or_none()
+    cases.link(connection, keys, now, call=call, case=case, role=CallRole.CONTINUED)
+    connection.execute(_RESUMES, {"of": call, "about": case, "resumes": before})
+
+
+def openings(connection: Connection, case: str) -> tuple[int, tuple[str, ...]]:
+    """How often the staff opened ``case``, and the codes of the offices that did, first one first.
+
+    An account belongs to no unit yet: the offices are the hotline and the unit that has the case.
+    """
+    rows = connection.execute(_OPENINGS, {"about": case, "kind": CaseFact.CASE_READ.value}).all()
+    unit = connection.execute(by_key(tables.case), {"key": case}).one().unit
+    roles = dict.fromkeys(row.role for row in rows)
+    offices = (unit if role == Role.OFFICER.value else HOTLINE for role in roles)
+    return len(rows), tuple(dict.fromkeys(offices))
+
+
+def pressed_until(connection: Connection, case: str) -> int | None:
+    """When the unit must answer who pressed it, None: nobody has."""
+    due: int | None = connection.execute(_PRESSED_UNTIL, {"about": case}).scalar_one_or_none()
+    return due
