@@ -19,6 +19,7 @@ class Code(StrEnum):
     DRAFT = "draft"  #: a draft that nobody came back to is abandoned
     ACKNOWLEDGE = "acknowledge"  #: the reporter has number and PIN
     ON_CALL = "on_call"  #: P0: somebody on call answers, or the next one is told
+    ON_CALL_TIMES = "on_call_times"  #: so many are told; then the heads, by the other clocks
     VERIFY = "verify"  #: triage decides where it goes
     VERIFY_URGENT = "verify_urgent"  #: the same for P0 and P1
     ACCEPT = "accept"  #: from being sent to a unit until the unit accepts
@@ -76,7 +77,7 @@ STATUTES: Final = (
     Code.NOTICE_2,
 )
 _WARNINGS: Final = (Code.WARN_ASSIGNEE, Code.WARN_HEAD, Code.WARN_DIRECTORATE)
-_COUNTS: Final = (Code.CONTACTS, Code.DECLINES, Code.HOPS, Code.REOPENED)
+_COUNTS: Final = (Code.CONTACTS, Code.DECLINES, Code.HOPS, Code.ON_CALL_TIMES, Code.REOPENED)
 _IN_DAYS: Final = (Measure.WORKING_DAYS, Measure.DAYS)
 #: What a limit may be measured in; the others in any time.
 _MEASURES: Final[Mapping[Code, tuple[Measure, ...]]] = {

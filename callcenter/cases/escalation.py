@@ -87,10 +87,11 @@ def plan(
                     due.append(told)
         elif clock.kind is Kind.ON_CALL:
             told, at = _next_on_call(clock, done)
-            if at <= now:
+            left = deadlines[Code.ON_CALL_TIMES].value - told.count
+            if left >= 0 and at <= now:
                 due.append(told)
-                at = now + clock.due - clock.started
-            looks.append(at)
+                at, left = now + clock.due - clock.started, left - 1
+            looks += [at] if left >= 0 else []
     review = Escalation(Level.INSPECTORATE)
     if reopenings >= deadlines[Code.REOPENED].value and review not in done:
         due.append(review)

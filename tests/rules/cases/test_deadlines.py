@@ -18,6 +18,7 @@ WANTED = {
     Code.DRAFT: "24 clock_hours",
     Code.ACKNOWLEDGE: "1 working_days",
     Code.ON_CALL: "15 clock_minutes",
+    Code.ON_CALL_TIMES: "16 times",
     Code.VERIFY: "3 working_days",
     Code.VERIFY_URGENT: "1 working_days",
     Code.ACCEPT: "5 working_days",

@@ -133,6 +133,13 @@ def test_on_call_until_somebody_answers() -> None:
     assert plan(steps, start + 40 * MINUTE_MS, {}, taken) == Plan((), None)
 
 
+def test_on_call_for_four_hours_then_the_heads() -> None:
+    steps = history("2026-06-06 03:00 draft")
+    told = lived(steps, steps[0].at + 24 * 60 * MINUTE_MS, URGENT)
+    pages = [one.count for one in told if one.level is Level.ON_CALL]
+    assert pages == list(range(1, 17))
+
+
 def test_a_server_that_was_away_rings_one_at_a_time() -> None:
     steps = history("2026-06-06 03:00 draft")
     start = steps[0].at
