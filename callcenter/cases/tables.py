@@ -233,12 +233,15 @@ external_ref = Table(
     Index("ix_external_ref_ref", "system", "ref"),
 )
 
-#: Whole words of narrative, summary and public notes as keyed hashes, deleted with them.
+#: What a case is found by, as keyed hashes: whole words of what stands in it, and codes; see
+#: :mod:`callcenter.cases.search.service`. Deleted when the case is forgotten. Ids sort by age, so
+#: the newest case with a word is the last one of its range.
 case_word = Table(
     "case_word",
     metadata,
     Column("word", LargeBinary(8), primary_key=True),
     Column("case", String(40), ForeignKey("case_record.id"), primary_key=True),
+    Column("field", String(1), primary_key=True),
     Index("ix_case_word_case", "case"),
     sqlite_with_rowid=False,
 )

@@ -59,6 +59,18 @@ def words(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def sought(text: str) -> frozenset[str]:
+    """The words of a search, which must all be there. A legal form says nothing beside a name:
+    who seeks ``PT Maju Jaya`` finds ``MAJU JAYA Tbk``."""
+    found = words(text)
+    return found - _FORMS or found
+
+
+def of_employer(name: str) -> frozenset[str]:
+    """The words that an employer is found by: as it is written, and as it is compared."""
+    return words(name) | words(employer(name))
+
+
 def _parts(text: str) -> list[str]:
     joined = _JOINED.sub("", plain(text))
     whole = _THOUSANDS.sub(lambda number: re.sub(r"[.,]", "", number[0]), joined)

@@ -607,8 +607,9 @@ def upgrade() -> None:
         "case_word",
         sa.Column("word", sa.LargeBinary(length=8), nullable=False),
         sa.Column("case", sa.String(length=40), nullable=False),
+        sa.Column("field", sa.String(length=1), nullable=False),
         sa.ForeignKeyConstraint(["case"], ["case_record.id"], name=op.f("fk_case_word_case")),
-        sa.PrimaryKeyConstraint("word", "case", name=op.f("pk_case_word")),
+        sa.PrimaryKeyConstraint("word", "case", "field", name=op.f("pk_case_word")),
         sqlite_with_rowid=False,
     )
     with op.batch_alter_table("case_word", schema=None) as batch_op:

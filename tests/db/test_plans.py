@@ -9,16 +9,21 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
+from callcenter.cases.facts import NoteKind
 from callcenter.cases.service import CaseForm
 from callcenter.db import Database
 from callcenter.db.keys import Keys
+from tests.db.test_search import AGENT, PHONE, TRIAGE, WEST_JAVA, Finder
 from tests.hotline import Hotline
 
 #: What a statement is run with.
 Given = Sequence[Any] | Mapping[str, Any] | None
 
 #: Tables that keep a row of every call.
-GROWING = "call|leg|entry|offer|fact|case_record|call_case|recording|pin_attempt|message"
+GROWING = (
+    "call|leg|entry|offer|fact|case_record|call_case|recording|pin_attempt|message|"
+    "case_word|case_note|case_topic|case_version|reporter|reporter_phone"
+)
 #: Indexes that hold open things only, or are left after a few rows.
 SHORT = ("ix_entry_waiting", "uq_entry_open_call", "ix_call_live", "ix_leg_live", "ix_call_started")
 #: SQLite says so when it looks at a whole table, or at all of an index.
@@ -29,15 +34,7 @@ async def test_no_statement_looks_at_every_call(
     sqlite_url: str, keys: Keys, tmp_path: Path
 ) -> None:
     database = Database(sqlite_url)
-    seen: dict[str, Given] = {}
-
-    def note(
-        _connection: Connection, _cursor: object, text: str, given: Given, _: object, many: bool
-    ) -> None:
-        seen.setdefault(text, given[0] if many and isinstance(given, list) else given)
-
-    for engine in (database._write_engine, database._read_engine):
-        event.listen(engine, "before_cursor_execute", note)
+    seen = _listen(database)
     async with Hotline(database, keys, tmp_path) as hotline:
         agent = await hotline.agent("sari")
         await _a_call(hotline, agent)
@@ -48,6 +45,37 @@ async def test_no_statement_looks_at_every_call(
     await database.close()
     assert len(seen) > 40
     assert slow == []
+
+
+async def test_no_search_looks_at_every_case(sqlite_url: str, keys: Keys) -> None:
+    database = Database(sqlite_url)
+    finder = Finder(database, keys)
+    case = finder.told()
+    finder.route(case)
+    seen = _listen(database)
+    for person in (TRIAGE, WEST_JAVA, AGENT):
+        for text in ("dipotong sepihak", "upah jawa barat", finder.row(case)["number"]):
+            assert finder.find_for(person, text, PHONE) == [case]
+        finder.find_for(person, "siti aminah")
+    finder.note(case, NoteKind.PUBLIC, "Pengawas berkunjung")
+    slow = await database.read(lambda connection: list(_slow(connection, seen)))
+    await database.close()
+    assert len(seen) > 10
+    assert slow == []
+
+
+def _listen(database: Database) -> dict[str, Given]:
+    """Every statement that is run from now on, with what it was first run with."""
+    seen: dict[str, Given] = {}
+
+    def note(
+        _connection: Connection, _cursor: object, text: str, given: Given, _: object, many: bool
+    ) -> None:
+        seen.setdefault(text, given[0] if many and isinstance(given, list) else given)
+
+    for engine in (database._write_engine, database._read_engine):
+        event.listen(engine, "before_cursor_execute", note)
+    return seen
 
 
 async def _a_call(hotline: Hotline, agent: str) -> None:

@@ -111,8 +111,6 @@ class House(Store):
 def _more(connection: Connection, keys: Keys, case: str, call: str, now: int) -> None:
     note = {"id": f"n-{case}", "case": case, "at": now, "kind": "internal", "sealed": b"sealed"}
     connection.execute(insert(tables.note), note)
-    word = {"word": keys.word_hash("word", "upah"), "case": case}
-    connection.execute(insert(tables.case_word), word)
     kept = {"name": f"r-{call}", "line": "simulator", "call": call, "case": case, "seconds": 3}
     connection.execute(insert(tables.recording), kept | {"at": now, "key": b"k", "file": "f"})
 

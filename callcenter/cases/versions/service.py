@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import Row, bindparam, insert, select, update
 
 from callcenter.cases import tables
+from callcenter.cases.search import service as search
 from callcenter.db import Connection, by_key
 from callcenter.db.keys import DataKey, Keys
 
@@ -62,8 +63,8 @@ class Change(msgspec.Struct, frozen=True):
 
 
 def write(connection: Connection, keys: Keys, *, case: str, at: int, by: str | None = None) -> None:
-    """Keep the case as its row stands now, under the row's version. Call it after each change that
-    raised the version, in the same transaction.
+    """Keep the case as its row stands now, under the row's version, and the words that it is found
+    by. Call it after each change that raised the version, in the same transaction.
 
     Raises:
         LookupError: no such case.
@@ -73,10 +74,12 @@ def write(connection: Connection, keys: Keys, *, case: str, at: int, by: str | N
     if row is None:
         raise LookupError(case)
     key = keys.open(row.key, f"case:{case}")
-    body = key.encrypt(msgspec.json.encode(_fields(connection, row, key)), _CONTEXT)
+    fields = _fields(connection, row, key)
+    body = key.encrypt(msgspec.json.encode(fields), _CONTEXT)
     connection.execute(
         _INSERT, {"case": case, "version": row.version, "at": at, "by": by, "body": body}
     )
+    search.index(connection, keys, case, fields)
 
 
 def read(connection: Connection, keys: Keys, case: str, version: int) -> Version | None:
