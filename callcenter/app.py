@@ -227,7 +227,7 @@ def assemble(
     )
     app.web = make_web(_deps(app, sounds, recordings))
     app.background["housekeeping"] = partial(housekeeping, app)
-    app.background["upkeep"] = partial(upkeep.run, store, settings, sealer.nudge)
+    app.background["upkeep"] = partial(upkeep.run, store, settings, rules.counting, sealer.nudge)
     if watch is not None:
         app.background["watch"] = watch.run
     if app.post.messenger is not None:

@@ -7,6 +7,7 @@ names are deleted; and the disk is scrubbed of what was overwritten.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -19,12 +20,15 @@ from callcenter.calls.retention import service as retention
 from callcenter.calls.vault import service as vault
 from callcenter.calls.vault.service import Erasure, Kind
 from callcenter.cases import retention as rule_files
+from callcenter.cases.clocks import Counting
 from callcenter.cases.retention import Due, Refusal, Rule
 from callcenter.clock import Given
 from callcenter.db import Connection, facts
 from callcenter.db.facts import Head
 from callcenter.settings import Settings
 from callcenter.store import Store, check_erasures
+
+log = logging.getLogger(__name__)
 
 #: Between two exports of the chain's end, and two looks at what is due.
 DAILY_MS: Final = 86_400_000
@@ -106,7 +110,7 @@ def replay(store: Store) -> int:
     return done
 
 
-async def daily(store: Store, settings: Settings) -> None:
+async def daily(store: Store, settings: Settings, counting: Counting) -> None:
     """What is done once a day; look often, it is done when a day has passed since the last head."""
     now = store.clock.now()
     last = await asyncio.to_thread(store.heads.last)
@@ -115,14 +119,22 @@ async def daily(store: Store, settings: Settings) -> None:
         if store.scrub:
             await scrub(store, settings)
         return
+    if unknown := counting.undecreed(now):
+        log.error(
+            "Due dates from %s on may be too early: nobody has told us the joint leave of that"
+            " year. Add it to cases/days.yaml, or update the holidays library.",
+            unknown[0],
+        )
     await forget_due(store, settings, await find_due(store, settings))
     await asyncio.to_thread(export_head, store)
 
 
-async def run(store: Store, settings: Settings, nudge: Callable[[], None]) -> None:
+async def run(
+    store: Store, settings: Settings, counting: Counting, nudge: Callable[[], None]
+) -> None:
     """Look again and again whether the daily work is to be done; ``nudge`` when it was."""
     while True:
-        await daily(store, settings)
+        await daily(store, settings, counting)
         nudge()
         await asyncio.sleep(LOOK_S)
 

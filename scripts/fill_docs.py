@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Final, TypeVar, cast
 from zoneinfo import ZoneInfo
 
@@ -31,6 +32,7 @@ from callcenter.calls.facts import CallFact
 from callcenter.calls.model import CallState, LegState
 from callcenter.calls.moves import Doing, Life
 from callcenter.cases import deadlines, statuses
+from callcenter.cases.clocks import Counting
 from callcenter.cases.facts import CaseFact
 from callcenter.line import Capabilities
 from callcenter.messages.facts import MessageFact
@@ -48,7 +50,7 @@ from callcenter.telephony.twilio.line import TwilioLine
 from callcenter.telephony.twilio.line import capabilities as twilio
 from callcenter.voice.sounds import Voice
 from callcenter.web import errors
-from callcenter.web.admin import BoardGauges, LineFigures
+from callcenter.web.admin import BoardGauges, CalendarFigures, LineFigures
 from callcenter.web.hub import Hub
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -349,9 +351,11 @@ def metrics() -> str:
         def count(self, **_page: bool) -> int:
             return 0
 
+    nothing = cast(Counting, SimpleNamespace(undecreed=lambda _at: []))
     found: list[Metric] = [
         *BoardGauges(cast(Hub, Quiet())).collect(),
         *LineFigures(dict, None).collect(),
+        *CalendarFigures(nothing, 0).collect(),
         *REGISTRY.collect(),
     ]
     rows = [

@@ -20,7 +20,7 @@ from typing import Final
 
 import msgspec
 
-from callcenter.cases.calendars import WorkCalendar
+from callcenter.cases.calendars import WorkCalendar, undecreed
 from callcenter.cases.deadlines import Code, Deadlines, Limit, Measure
 from callcenter.cases.statuses import FINAL, CaseEvent, CaseStatus, WaitReason
 from callcenter.topics import Priority, Track
@@ -115,6 +115,15 @@ class Counting:
 
     def of(self, unit: str | None) -> WorkCalendar:
         return self.units.get(unit or "", self.home)
+
+    def undecreed(self, at: int) -> list[dt.date]:
+        """The coming days, as far ahead as ``days_ahead`` says, that some unit's calendar knows no
+        joint leave of yet: due dates that lie after them are too early."""
+        ahead = self.deadlines[Code.DAYS_AHEAD].value
+        found: set[dt.date] = set()
+        for one in (self.home, *self.units.values()):
+            found.update(undecreed(one, one.day_of(at), ahead))
+        return sorted(found)
 
 
 #: With triage. A draft, too: its clocks count from the first call.

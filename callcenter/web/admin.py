@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from callcenter.cases.clocks import Counting
 from callcenter.people import accounts
 from callcenter.people.permissions import PERMISSIONS, Permission
 from callcenter.web.documents import Staff, StaffMember
@@ -53,6 +54,7 @@ async def metrics(request: Request, hub: HubOf, deps: DepsOf) -> Response:
     now = CollectorRegistry()
     now.register(BoardGauges(hub))
     now.register(LineFigures(deps.counts, deps.trunk))
+    now.register(CalendarFigures(deps.calls.rules.counting, deps.clock.now()))
     text = generate_latest(REGISTRY) + generate_latest(now)
     return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
@@ -128,6 +130,22 @@ class LineFigures(Collector):
         if self._trunk is not None and (answers := self._trunk()) is not None:
             reachable.add_metric([], answers)
         yield reachable
+
+
+class CalendarFigures(Collector):
+    """Whether the coming days off are known, which due dates are counted by."""
+
+    def __init__(self, counting: Counting, now: int) -> None:
+        self._counting = counting
+        self._now = now
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauge of this moment."""
+        yield GaugeMetricFamily(
+            "callcenter_undecreed_days",
+            "Coming days whose joint leave nobody has decreed: add it to the calendars",
+            len(self._counting.undecreed(self._now)),
+        )
 
 
 def _is_loopback(address: str) -> bool:

@@ -135,6 +135,7 @@ async def test_metrics_are_for_this_machine_or_for_who_may_read_them(house: Hous
     assert local.status_code == 200
     assert 'callcenter_agents{state="paused"} 1.0' in local.text
     assert "callcenter_http_requests_total" in local.text
+    assert "callcenter_undecreed_days" in local.text
     from_afar = {"X-Forwarded-For": "203.0.113.9"}
     assert (await house.browser().get("/metrics", headers=from_afar)).status_code == 401
     for username, status in (("admin", 200), ("agen2", 403)):

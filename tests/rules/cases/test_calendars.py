@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from callcenter.cases import calendars, units
 from callcenter.cases.calendars import Days, WorkCalendar, undecreed
 from callcenter.cases.files import FileError
-from tests.rules.cases.given import DAYS, FOLDER, ZONES, at, calendar, day
+from tests.rules.cases.given import COUNTING, DAYS, FOLDER, ZONES, at, calendar, day
 
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
@@ -96,6 +96,12 @@ def test_the_alarm() -> None:
     # A province's own day says nothing about the nation's.
     provincial = Days({day("2028-01-10"): "a governor's decree"}, {}, frozenset())
     assert len(undecreed(calendar(days=provincial), day("2027-12-31"), 90)) == 90
+
+
+def test_the_alarm_looks_at_the_calendars_of_all_units() -> None:
+    """It is tomorrow in Bali an hour earlier."""
+    assert COUNTING.undecreed(at("2027-10-02 22:59")) == []
+    assert COUNTING.undecreed(at("2027-10-02 23:00")) == [day("2028-01-01")]
 
 
 # --- the oracle: minutes one by one, fixed offsets, days off written down ------------------------
