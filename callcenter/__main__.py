@@ -459,6 +459,29 @@ def case_hold(
     print(f"{number} {'may be forgotten again' if end else 'is not forgotten while this lasts'}.")
 
 
+@case.command("export")
+def case_export(
+    number: CaseNumber,
+    out: Annotated[Path, typer.Option(help="The file that is made; it must not exist")],
+) -> None:
+    """Write all that is held on the reporter of a case, for them, into a file."""
+    import json
+
+    from callcenter import upkeep
+
+    settings = _settings()
+    out.touch(mode=0o600, exist_ok=False)
+    try:
+        with _store(settings) as store:
+            document = upkeep.export(store, settings, number)
+        out.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    except BaseException:
+        out.unlink()
+        raise
+    print(f"{len(document['cases'])} cases are in {out}. It names what was left out; hand it over")
+    print("to nobody but the reporter, and delete it then.")
+
+
 # --- Twilio ---------------------------------------------------------------------------------------
 
 

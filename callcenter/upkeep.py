@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from callcenter import resources
+from callcenter.calls.access import service as access
 from callcenter.calls.retention import service as retention
 from callcenter.calls.vault import service as vault
 from callcenter.calls.vault.service import Erasure, Kind
@@ -26,7 +27,7 @@ from callcenter.clock import Given
 from callcenter.db import Connection, facts
 from callcenter.db.facts import Head
 from callcenter.settings import Settings
-from callcenter.store import Store, check_erasures
+from callcenter.store import Store, check_erasures, read_rules
 
 log = logging.getLogger(__name__)
 
@@ -175,6 +176,25 @@ def hold(store: Store, number: str, *, on: bool) -> None:
     store.db.write_sync(
         lambda conn: vault.hold(conn, store.keys, given, _case(conn, number), on=on)
     )
+
+
+def export(store: Store, settings: Settings, number: str) -> access.Document:
+    """All that is held on the reporter of the case with this number. Blocks.
+
+    Raises:
+        ValueError: no such case, or it was forgotten.
+        NotReplayed, JournalBroken, OSError: see store.check_erasures.
+    """
+    check_erasures(store)
+    read, given = read_rules(settings), Given(store.clock.now())
+
+    def copy(conn: Connection) -> access.Document:
+        return access.export(conn, store.keys, given.again(), read, _case(conn, number))
+
+    try:
+        return store.db.write_sync(copy)
+    except access.Forgotten:
+        raise ValueError(f"{number} was forgotten: nothing is held") from None
 
 
 def _case(conn: Connection, number: str) -> str:

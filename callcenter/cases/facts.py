@@ -35,6 +35,7 @@ class CaseFact(StrEnum):
     CASE_ANONYMOUS = "case_anonymous"  #: the person was taken off the case
     CASE_HELD = "case_held"  #: held: law enforcement runs, so nothing is erased
     ERASED = "erased"  #: erasure, kind, reason
+    EXPORTED = "exported"  #: reporter, cases: they were given a copy of all that is held on them
 
 
 class NoteKind(StrEnum):

@@ -157,6 +157,41 @@ def withdraw(
         _move(connection, keys, now, row, Event.REFUSE, reason=Reason.NEEDLESS)
 
 
+class Sent(msgspec.Struct, frozen=True):
+    """A message as it was put: for the person it was for. ``params`` is what was filled in."""
+
+    at: int
+    channel: str
+    template: str
+    language: str
+    state: str
+    recipient: str
+    params: Mapping[str, str]
+
+
+def sent(connection: Connection, keys: Keys, case: str) -> list[Sent]:
+    """The messages about ``case`` to citizens, oldest first, but for those that were forgotten."""
+    found = []
+    for row in connection.execute(tables.TO_READ, {"of": case}):
+        if row.recipient is None:
+            continue
+        key = keys.open(row.key, _owner(row.id))
+        params = msgspec.json.decode(key.decrypt(row.params, "message.params"), type=dict[str, str])
+        recipient = key.decrypt(row.recipient, "message.recipient").decode()
+        found.append(
+            Sent(
+                row.created_at,
+                row.channel,
+                row.template,
+                row.language,
+                row.state,
+                recipient,
+                params,
+            )
+        )
+    return found
+
+
 def latest(connection: Connection, *, call: str, case: str, template: str) -> Latest | None:
     """The newest ``template`` about this case in this call."""
     wanted = {"of": call, "about": case, "name": template}

@@ -94,9 +94,9 @@ LATEST = (
     .limit(1)
 )
 #: Those to citizens that are still readable.
-_READABLE = for_update(
-    select(message).where(message.c.unit.is_(None), func.length(message.c.key) > 0)
-)
+_OPEN = select(message).where(message.c.unit.is_(None), func.length(message.c.key) > 0)
+_READABLE = for_update(_OPEN)
+TO_READ = _OPEN.where(message.c.case == bindparam("of")).order_by(message.c.created_at)
 OF_CALL = _READABLE.where(message.c.call == bindparam("of")).order_by(message.c.id)
 OF_CASE = _READABLE.where(message.c.case == bindparam("of")).order_by(message.c.id)
 _SOON = _pending & (message.c.next_at <= bindparam("now"))

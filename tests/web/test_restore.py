@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import sqlite3
@@ -187,6 +188,27 @@ def test_a_case_on_hold_is_not_forgotten(ministry: Ministry) -> None:
     assert ministry.cli("case", "hold", number, "--end").returncode == 0
     assert ministry.cli("case", "forget", number, "--reason", "asked").returncode == 0
     assert ministry.cli("case", "forget", "26 0000 0000", "--reason", "asked").returncode == 1
+
+
+def test_a_reporter_is_given_what_is_held_on_them(ministry: Ministry, tmp_path: Path) -> None:
+    number, _ = ministry.do(complain)
+    out = tmp_path / "handed-over.json"
+    done = ministry.cli("case", "export", number, "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    assert "1 cases" in done.stdout
+    assert (out.stat().st_mode & 0o777) == 0o600
+    held = json.loads(out.read_text())
+    assert held["person"]["phones"] == [NUMBER]
+    assert held["cases"][0]["narrative"] == STORY
+    before = out.read_bytes()
+    assert ministry.cli("case", "export", number, "--out", str(out)).returncode == 1
+    assert out.read_bytes() == before
+    out.unlink()
+    assert ministry.cli("case", "forget", number, "--reason", "asked").returncode == 0
+    refused = ministry.cli("case", "export", number, "--out", str(out))
+    assert refused.returncode == 1
+    assert "was forgotten" in refused.stderr
+    assert not out.exists()
 
 
 def test_retention_shows_what_is_due_before_it_is_forgotten(ministry: Ministry) -> None:

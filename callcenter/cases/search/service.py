@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
+from functools import cache
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Row, bindparam, delete, func, insert, select
+from sqlalchemy import FromClause, Row, Select, bindparam, delete, func, insert, select
 
 from callcenter.cases import secrecy, tables, words
 from callcenter.cases.rules import Rules
@@ -29,8 +30,10 @@ from callcenter.topics import Compartment
 
 #: So many cases are found at most.
 FOUND_MOST: Final = 50
-#: So many of the newest cases that have the rarest word are looked at in each compartment.
-LOOKED_AT_MOST: Final = 2_000
+#: So many of the newest cases that have the rarest word are looked at, in each compartment: first
+#: few, and only when too few of them are found the most.
+LOOKED_AT: Final = (200, 2_000)
+LOOKED_AT_MOST: Final = LOOKED_AT[-1]
 #: Words of one search, the longest ones.
 WORDS_MOST: Final = 8
 #: A word in the names of more units and topics says nothing about a case's.
@@ -38,7 +41,6 @@ NAMED_MOST: Final = 8
 #: Fewer digits are not the beginning of a number.
 DIGITS_LEAST: Final = 4
 
-_BATCH: Final = 250
 _HASH_BYTES: Final = 8
 
 
@@ -80,21 +82,10 @@ _NOTES = select(tables.note.c.text).where(
     tables.note.c.case == bindparam("of"), tables.note.c.text.is_not(None)
 )
 _TOPICS = select(tables.case_topic.c.topic).where(tables.case_topic.c.case == bindparam("of"))
-_NEWEST = (
-    select(_W.c.case, _W.c.field)
-    .where(_W.c.word == bindparam("wanted"))
-    .order_by(_W.c.case.desc())
-    .limit(LOOKED_AT_MOST)
-)
 _COUNT = select(func.count()).select_from(
     select(_W.c.case).where(_W.c.word == bindparam("wanted")).limit(LOOKED_AT_MOST).subquery()
 )
-_ALSO = select(_W.c.word, _W.c.case, _W.c.field).where(
-    _W.c.case.in_(bindparam("cases", expanding=True)),
-    _W.c.word.in_(bindparam("words", expanding=True)),
-)
 _COLUMNS = [_C.c[name] for name in ("id", "unit", "custodian", *Secrecy.__struct_fields__)]
-_ROWS = select(*_COLUMNS).where(_C.c.id.in_(bindparam("cases", expanding=True)))
 _BY_NUMBER = (
     select(*_COLUMNS)
     .where(_C.c.number >= bindparam("least"), _C.c.number < bindparam("past"))
@@ -220,6 +211,11 @@ class _Eyes:
         case = Secrecy(row.anonymous, row.secret, Compartment(row.compartment))
         return self._groups(case, Place(row.unit, row.custodian))
 
+    def see_all(self, row: Row[Any], fields: Iterable[str]) -> bool:
+        """Whether all these fields of a case may be seen."""
+        groups = self.groups(row)
+        return all(_GROUPS[Field(field)] in groups for field in fields)
+
     def seen(self, rows: Iterable[Row[Any]], group: Group) -> set[str]:
         """The ids of those whose ``group`` may be seen."""
         return {row.id for row in rows if group in self.groups(row)}
@@ -263,60 +259,57 @@ def _names(rules: Rules) -> dict[str, list[tuple[str, str]]]:
     return {word: codes for word, codes in found.items() if len(codes) <= NAMED_MOST}
 
 
+@cache
+def _together(others: int) -> Select[Any]:
+    """The newest ``most`` cases with the word ``lead`` that also have one of each of ``words_1``,
+    ``words_2``, …; and in which field each stands, as ``field_0`` and so on."""
+    lead = (
+        select(_W.c.case, _W.c.field)
+        .where(_W.c.word == bindparam("lead"))
+        .order_by(_W.c.case.desc())
+        .limit(bindparam("most"))
+        .subquery()
+    )
+    joined: FromClause = lead.join(_C, _C.c.id == lead.c.case)
+    fields = [lead.c.field]
+    conditions = []
+    for place in range(1, others + 1):
+        other = _W.alias()
+        joined = joined.join(other, other.c.case == lead.c.case)
+        conditions.append(other.c.word.in_(bindparam(f"words_{place}", expanding=True)))
+        fields.append(other.c.field)
+    shown = [field.label(f"field_{place}") for place, field in enumerate(fields)]
+    return select(*_COLUMNS, *shown).select_from(joined).where(*conditions)
+
+
 def _with_words(
-    connection: Connection, eyes: _Eyes, wanted: Sequence[frozenset[bytes]]
+    connection: Connection, eyes: _Eyes, wanted: Sequence[Collection[bytes]]
 ) -> tuple[set[str], bool]:
     """The newest cases that have one of each of ``wanted`` where it may be seen, and whether there
     may be more. The rarest one leads."""
-    counts = [(_count(connection, one), place) for place, one in enumerate(wanted)]
-    least, rarest = min(counts)
-    if least == 0:
+    counts = [sum(_count(connection, word) for word in one) for one in wanted]
+    if min(counts) == 0:
         return set(), False
-    fields: dict[str, dict[int, set[Field]]] = {}
-    cut = False
-    for word in wanted[rarest]:
-        rows = connection.execute(_NEWEST, {"wanted": word}).all()
-        cut |= len(rows) == LOOKED_AT_MOST
-        for row in rows:
-            fields.setdefault(row.case, {rarest: set()})[rarest].add(Field(row.field))
-    newest = sorted(fields, reverse=True)
-    cut |= len(newest) > LOOKED_AT_MOST
+    lead, *others = sorted(wanted, key=lambda one: counts[wanted.index(one)])
+    given: dict[str, object] = {
+        f"words_{place}": list(one) for place, one in enumerate(others, start=1)
+    }
+    statement = _together(len(others))
     found: set[str] = set()
-    for start in range(0, min(len(newest), LOOKED_AT_MOST), _BATCH):
-        batch = {case: fields[case] for case in newest[start : start + _BATCH]}
-        _look_for_others(connection, batch, wanted, rarest)
-        whole = [case for case, at in batch.items() if len(at) == len(wanted)]
-        for one in connection.execute(_ROWS, {"cases": whole}) if whole else ():
-            groups = eyes.groups(one)
-            if all(_visible(at, groups) for at in fields[one.id].values()):
-                found.add(one.id)
-        if len(found) > FOUND_MOST:
-            break
+    cut = False
+    for word in lead:
+        there, mine = _count(connection, word), set()
+        for most in LOOKED_AT:
+            rows = connection.execute(statement, given | {"lead": word, "most": most})
+            mine = {row.id for row in rows if eyes.see_all(row, row[len(_COLUMNS) :])}
+            if len(mine) > FOUND_MOST or there <= most:
+                break
+        found |= mine
+        cut |= there >= LOOKED_AT_MOST
     return found, cut
 
 
-def _count(connection: Connection, hashes: Collection[bytes]) -> int:
-    return sum(connection.execute(_COUNT, {"wanted": one}).scalar_one() for one in hashes)
-
-
-def _look_for_others(
-    connection: Connection,
-    batch: Mapping[str, dict[int, set[Field]]],
-    wanted: Sequence[frozenset[bytes]],
-    rarest: int,
-) -> None:
-    """Note in ``batch`` (case → place in ``wanted`` → fields) where the other words stand."""
-    places: dict[bytes, list[int]] = {}
-    for place, hashes in enumerate(wanted):
-        if place != rarest:
-            for one in hashes:
-                places.setdefault(one, []).append(place)
-    if not places:
-        return
-    for row in connection.execute(_ALSO, {"cases": list(batch), "words": list(places)}):
-        for place in places[row.word]:
-            batch[row.case].setdefault(place, set()).add(Field(row.field))
-
-
-def _visible(at: Iterable[Field], groups: frozenset[Group]) -> bool:
-    return any(_GROUPS[field] in groups for field in at)
+def _count(connection: Connection, word: bytes) -> int:
+    """How many rows there are of a word, counted no further than needed."""
+    found: int = connection.execute(_COUNT, {"wanted": word}).scalar_one()
+    return found
