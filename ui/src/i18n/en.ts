@@ -464,6 +464,7 @@ export const en: Dictionary = {
       case_anonymous: "Made anonymous",
       case_held: "Kept from being erased",
       erased: "Erased",
+      exported: "Given to the reporter as a copy",
       consent_given: "Consent to a recording given",
       consent_refused: "Consent to a recording refused",
       node_failed: "Voice menu got no answer",

@@ -473,6 +473,7 @@ export const id = {
       case_anonymous: "Dijadikan anonim",
       case_held: "Ditahan dari penghapusan",
       erased: "Dihapus",
+      exported: "Salinan diberikan kepada pelapor",
       consent_given: "Setuju direkam",
       consent_refused: "Tidak setuju direkam",
       node_failed: "Menu suara tidak terjawab",
