@@ -125,6 +125,7 @@ def story(served: Served, pictures: Pictures) -> None:
     agent.fill("textarea", NARRATIVE)
     agent.wait_for_selector(".save-line.clean")
     pictures.take(agent, "console-talk")
+    number, pin = agent.locator(".spoken").all_inner_texts()[:2]
     watch(served, pictures)
     agent.keyboard.press("F9")
     agent.wait_for_selector(".wrapping")
@@ -133,6 +134,7 @@ def story(served: Served, pictures: Pictures) -> None:
     agent.emulate_media(color_scheme="dark")
     pictures.take(agent, "console-wrap-up-dark-en")
     read(served, pictures)
+    follow_up(served, pictures, number, pin)
 
 
 def watch(served: Served, pictures: Pictures) -> None:
@@ -155,6 +157,19 @@ def read(served: Served, pictures: Pictures) -> None:
     officer.click("tbody tr:has(.status.new) a")
     officer.wait_for_selector(".case-grid")
     pictures.take(officer, "case", whole=True)
+
+
+def follow_up(served: Served, pictures: Pictures, number: str, pin: str) -> None:
+    """The public page, on a phone."""
+    anyone = pictures.open()
+    anyone.set_viewport_size({"width": 390, "height": 780})
+    anyone.goto(f"{served.url}/status")
+    anyone.fill("#number", number)
+    anyone.fill("#pin", pin.replace(" ", ""))
+    pictures.take(anyone, "status-form")
+    anyone.click("button")
+    anyone.wait_for_selector("dl")
+    pictures.take(anyone, "status")
 
 
 def main() -> None:

@@ -47,7 +47,7 @@ def begin(conn: Connection, given: Given, secret: bytes, username: str, address:
     """
     conn.execute(delete(sign_in_attempt).where(sign_in_attempt.c.at <= given.now - WINDOW_MS))
     account_key = _key(secret, "account", username.lower())
-    address_key = _key(secret, "address", _network(address))
+    address_key = _key(secret, "address", network(address))
     waits = [
         _wait_ms(conn, given.now, account_key, MOST_PER_ACCOUNT),
         _wait_ms(conn, given.now, address_key, MOST_PER_ADDRESS),
@@ -86,7 +86,7 @@ def _key(secret: bytes, what: str, value: str) -> str:
     return hmac.digest(secret, text, hashlib.sha256).hex()
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
     """What one client can be held to: an IPv4 address, or the /64 an IPv6 address is in."""
     try:
         parsed = ipaddress.ip_address(address)

@@ -21,6 +21,7 @@ from callcenter.web import (
     phone,
     public,
     sign_in,
+    status,
     supervisor,
     twilio,
 )
@@ -34,6 +35,7 @@ from callcenter.web.softphones import Softphones
 
 _ROUTERS: Final = (
     public.router,
+    status.router,
     sign_in.router,
     agent.router,
     supervisor.router,

@@ -116,6 +116,7 @@ def test_a_first_complaint_from_the_call_to_the_case(
     expect(agent.locator(".save-line")).to_contain_text("Tersimpan")
     number = agent.locator(".spoken").first.inner_text()
     assert re.fullmatch(r"\d\d \d{4} \d{4}", number)
+    pin = agent.locator(".spoken").nth(1).inner_text().replace(" ", "")
 
     agent.keyboard.press("F9")
     expect(agent.locator(".wrapping")).to_be_visible()
@@ -124,6 +125,19 @@ def test_a_first_complaint_from_the_call_to_the_case(
     caller.click(".numbers .stop")
     expect(caller.locator(".phone-state")).to_contain_text("Panggilan berakhir")
     expect(board.locator(".tile", has_text="Dijawab").locator("dd").first).to_have_text("1")
+
+    anywhere = people.page()
+    anywhere.goto(f"{served.url}/status")
+    anywhere.keyboard.type(number)
+    anywhere.keyboard.press("Tab")
+    anywhere.keyboard.type("000000")
+    anywhere.keyboard.press("Enter")
+    expect(anywhere.get_by_role("alert")).to_contain_text("tidak cocok")
+    anywhere.fill("#number", number)
+    anywhere.fill("#pin", pin)
+    anywhere.click("button")
+    expect(anywhere.locator(".status")).to_have_text("Diterima, menunggu pemeriksaan")
+    assert anywhere.url == f"{served.url}/status"
 
     officer = people.page()
     sign_in(officer, served, "petugas")

@@ -34,6 +34,8 @@ OPEN = {
     "/simulator/calls/{call}/silence",
     "/simulator/calls/{call}/speak",
     "/simulator/sounds/{name}.wav",
+    "/status",
+    "/status.css",
     "/{name}",
 }
 ASKED_INSIDE = {"/api/live", "/metrics"}
