@@ -63,6 +63,7 @@ class CaseDraft(msgspec.Struct, frozen=True):
     narrative: str
     reporter_name: str
     employer: str
+    anonymous: bool
     version: int
 
 

@@ -125,6 +125,8 @@ class CaseBody(Body):
     narrative: Annotated[Text, Field(max_length=NARRATIVE_CHARS)] | None = None
     reporter_name: Annotated[Line, Field(max_length=NAME_CHARS)] | None = None
     employer: Annotated[Line, Field(max_length=NAME_CHARS)] | None = None
+    #: The reporter wants to be: name, numbers and voice are forgotten, and there is no way back.
+    anonymous: Literal[True] | None = None
 
     def form(self) -> CaseForm:
         """The same for the case store."""
@@ -134,6 +136,7 @@ class CaseBody(Body):
             narrative=self.narrative,
             reporter_name=self.reporter_name,
             employer=self.employer,
+            anonymous=self.anonymous,
         )
 
 
@@ -215,6 +218,7 @@ class CaseDraft(Document):
     narrative: str
     reporter_name: str
     employer: str
+    anonymous: bool
     version: int
 
 

@@ -17,6 +17,7 @@ def spellings(number: str) -> dict[str, re.Pattern[bytes]]:
         "digits": _BETWEEN.join(re.escape(digit.encode()) for digit in core),
         "reversed": _BETWEEN.join(re.escape(digit.encode()) for digit in reversed(core)),
         "hexadecimal": b"(?i)" + core.encode().hex().encode(),
+        "percent-encoded": b"".join(b"%%%02X" % digit for digit in core.encode()),
     }
     for name, digits in (("E.164", number[1:]), ("national", "0" + core), ("core", core)):
         whole = int(digits)
