@@ -13,7 +13,7 @@ import logging
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ from callcenter.calls.errors import NotNow
 from callcenter.calls.service import Calls, Send
 from callcenter.calls.telling import Telling
 from callcenter.calls.vault import service as vault
+from callcenter.cases.post import letters
 from callcenter.cases.rules import Rules
 from callcenter.clock import Clock, JumpClock, SystemClock
 from callcenter.db import Connection, Database, DatabaseAway, migrate
@@ -37,8 +38,8 @@ from callcenter.db.facts import Sealer
 from callcenter.ivr.flowset import FlowSet
 from callcenter.ivr.loader import load as load_flows
 from callcenter.line import DeviceKind, Line, LineResumed, Signal, Turn
-from callcenter.messages import texts
-from callcenter.messages.rules import Allowed
+from callcenter.messages.model import Channel
+from callcenter.messages.sender import Sender
 from callcenter.people import accounts, sign_ins
 from callcenter.people.accounts import NewAccount
 from callcenter.people.permissions import Role
@@ -175,11 +176,12 @@ def assemble(
         AlreadyRunning: another process serves this SQLite file.
         DatabaseAway, ValueError, SecretError: the database can't be used.
         NotReplayed, JournalBroken: it was put back from a backup; see store.check_erasures.
-        FlowErrors, FileError: the flows or the rules of cases are refused, with every error.
+        FlowErrors, FileError, TextErrors: flows, rules or texts are refused, with every error.
     """
     folder = settings.flows or resources.flows()
     flows = load_flows(folder)  # first: it names every mistake, also those in the topics
-    rules = read_rules(settings)
+    ours = senders(settings) | mail_sender(settings)
+    rules = read_rules(settings, ours.keys())
     lock = hold(settings)
     store = open_store(settings, clock=clock, database=database)
     check_erasures(store)
@@ -220,7 +222,7 @@ def assemble(
         asterisk=asterisk,
         twilio=twilio,
         watch=watch,
-        post=_post(settings, store, sealer, calls, folder),
+        post=_post(settings, store, sealer, calls, ours),
         web=FastAPI(),
         background={"sealer": sealer.run, "timers": calls.run_timers},
         lock=lock,
@@ -235,29 +237,27 @@ def assemble(
     return app
 
 
-def _post(settings: Settings, store: Store, sealer: Sealer, calls: Calls, folder: Path) -> Post:
-    """Messages in writing, as the settings want them; ``folder``: the flows'."""
-    own = folder / texts.FILE
-    file = own if own.is_file() else resources.flows() / texts.FILE
-    written = texts.load(file.read_text(encoding="utf-8"))
-    ours = senders(settings) | mail_sender(settings)
-    allowed = Allowed(frozenset(ours), settings.twilio_prefixes, settings.messages_a_day)
-    post = Post()
+def _post(
+    settings: Settings, store: Store, sealer: Sealer, calls: Calls, ours: Mapping[Channel, Sender]
+) -> Post:
+    """What sends messages and hears what becomes of them; ``ours``: senders by channel."""
+    writing, post = calls.rules.writing, Post()
+    assert writing is not None
     if settings.twilio_account_sid is not None:
         post.inbox = inbox(
             settings,
             store.db,
             store.keys,
             store.clock,
-            texts=written,
-            allowed=allowed,
+            texts=writing.texts,
+            allowed=writing.allowed,
             tell=sealer.nudge,
         )
     if ours:
         post.messenger = Messenger(
-            store.db, store.keys, store.clock, texts=written, senders=ours, tell=sealer.nudge
+            store.db, store.keys, store.clock, texts=writing.texts, senders=ours, tell=sealer.nudge
         )
-        post.telling = Telling(calls, written, allowed, post.messenger.nudge)
+        post.telling = Telling(calls, writing, post.messenger.nudge)
     return post
 
 
@@ -506,7 +506,7 @@ async def demo(settings: Settings, count: int, seed: int) -> tuple[BoardView, in
     opens, closes = working_hours(flows.calendars.values(), settings.time_zone, now)
     clock = JumpClock(opens - 15 * 60_000)
     settings = dataclasses.replace(
-        settings, simulator=True, asterisk_ari_url=None, twilio_account_sid=None
+        settings, simulator=True, asterisk_ari_url=None, twilio_account_sid=None, smtp_url=None
     )
     app = assemble(settings, clock=clock, speaks=False, database=WatchedDatabase)
     del app.background["upkeep"]
@@ -559,6 +559,15 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _say_who_is_phoned(app: App) -> None:
+    """Units that nobody can write to: cases that wait for them are on the list of those to phone
+    at once."""
+    if app.settings.smtp_url is None:
+        log.warning("SMTP_URL is not set: no unit is written to, each has to be phoned")
+    elif silent := letters.without_address(app.calls.rules.units):
+        log.warning("no address, to be phoned, have the units %s", ", ".join(silent))
+
+
 async def serve(app: App, started: Callable[[str], None] = lambda _address: None) -> None:
     """Serve until SIGTERM or SIGINT. ``started`` is told the address when requests are taken.
 
@@ -566,6 +575,7 @@ async def serve(app: App, started: Callable[[str], None] = lambda _address: None
         OSError: the address can't be listened on.
     """
     settings = app.settings
+    _say_who_is_phoned(app)
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listening = socket.create_server((settings.host, settings.port), family=family, backlog=512)
     config = uvicorn.Config(

@@ -359,7 +359,7 @@ class Settings:
         "",
         _mail_server,
         "The server that takes mail to units: smtp://user:password@host:587 (STARTTLS, demanded"
-        " unless the host is loopback) or smtps://…:465; without it units are not written to",
+        " unless the host is loopback) or smtps://…:465; without it units have to be phoned",
         secret=True,  # may carry a password
     )
     mail_from: str | None = _setting(

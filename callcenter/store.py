@@ -5,6 +5,7 @@ The server, the command line and the tools begin here.
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -16,11 +17,16 @@ from callcenter import topics as topic_files
 from callcenter.calls.vault import service as vault
 from callcenter.cases import directory
 from callcenter.cases import rules as rule_files
+from callcenter.cases.post import letters
+from callcenter.cases.post.letters import Writing
 from callcenter.cases.rules import Rules
 from callcenter.clock import Clock, SystemClock
 from callcenter.db import Connection, Database, migrate
 from callcenter.db.journal import Journal
 from callcenter.db.keys import Keys, unlock
+from callcenter.messages import texts
+from callcenter.messages.model import Channel
+from callcenter.messages.rules import Allowed
 from callcenter.people import accounts, passwords
 from callcenter.people.accounts import Account, NewAccount
 from callcenter.people.permissions import Role
@@ -167,22 +173,31 @@ def first_accounts(store: Store, settings: Settings) -> list[tuple[str, str, str
     return made
 
 
-def read_rules(settings: Settings) -> Rules:
-    """What the ministry decided about cases. Beside topics of its own, the files that its folder
-    has not are the shipped ones, but for the directory, whose bodies know the shipped topics.
+def read_rules(settings: Settings, channels: Collection[Channel] = ()) -> Rules:
+    """What the ministry decided about cases, and what is written about them; ``channels``: those
+    that something sends on. Beside topics of its own, the files that its folder has not are the
+    shipped ones, but for the directory, whose bodies know the shipped topics.
 
     Raises:
-        FileError: with every mistake in every file.
+        FileError, TextErrors: with every mistake in the files of cases, or of texts.
         OSError: there are no topics.
     """
     folder, shipped = settings.flows or resources.flows(), resources.flows()
-    texts = {topic_files.FILE: (folder / topic_files.FILE).read_text(encoding="utf-8")}
-    for file in rule_files.FILES:
+    read = {topic_files.FILE: (folder / topic_files.FILE).read_text(encoding="utf-8")}
+    for file in (*rule_files.FILES, texts.FILE):
         own = folder / file
-        if file not in texts and (own.is_file() or file != directory.FILE):
+        if file not in read and (own.is_file() or file != directory.FILE):
             path = own if own.is_file() else shipped / file
-            texts[file] = path.read_text(encoding="utf-8")
-    return rule_files.load(texts)
+            read[file] = path.read_text(encoding="utf-8")
+    written = texts.load(read[texts.FILE])
+    rules = rule_files.load(read)
+    allowed = Allowed(
+        frozenset(channels),
+        settings.twilio_prefixes,
+        settings.messages_a_day,
+        letters.addresses(rules.units),
+    )
+    return dataclasses.replace(rules, writing=Writing(written, allowed, settings.base_url))
 
 
 def read_topics(settings: Settings) -> dict[str, Topic]:

@@ -1,7 +1,8 @@
 """Telling a caller in writing: the agent sends the case number to the number that called.
 
 The number is the network's word for who calls, and the agent has asked whether it is the caller's
-own: see docs/agent.md.
+own, and whether they may be written to there when there is news: see docs/agent.md. From then on
+they are (``cases/post``).
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ from callcenter.calls import tables
 from callcenter.calls.errors import MessageRefused, NotYours
 from callcenter.calls.service import Calls, Done
 from callcenter.cases import service as cases
-from callcenter.cases.numbers import groups
+from callcenter.cases.post import letters
+from callcenter.cases.post.letters import Writing
+from callcenter.cases.reporters import service as reporters
+from callcenter.cases.reporters.service import Form
 from callcenter.clock import Given
 from callcenter.db import Connection
 from callcenter.messages import service as messages
 from callcenter.messages.model import Channel, Reason
-from callcenter.messages.rules import Allowed
 from callcenter.messages.service import About, Latest
-from callcenter.messages.texts import Texts
 from callcenter.queue import service as queue
 from callcenter.queue.agents import AgentState
 
@@ -46,12 +48,10 @@ class TellingView(msgspec.Struct, frozen=True):
 class Telling:
     """``posted``: called when a message was put, after the commit."""
 
-    def __init__(
-        self, calls: Calls, texts: Texts, allowed: Allowed, posted: Callable[[], None]
-    ) -> None:
+    def __init__(self, calls: Calls, writing: Writing, posted: Callable[[], None]) -> None:
         self._calls = calls
-        self._texts = texts
-        self._allowed = allowed
+        self._texts = writing.texts
+        self._allowed = writing.allowed
         self._posted = posted
 
     def view(self, connection: Connection, call: str) -> TellingView | None:
@@ -98,7 +98,12 @@ class Telling:
         latest = messages.latest(connection, call=call, case=case, template=TEMPLATE)
         if latest is not None and not latest.failed:
             raise MessageRefused(ALREADY_SENT)
-        number = cases.load(connection, keys, case).number
+        found = cases.load(connection, keys, case)
+        caller = tables.caller_number(keys, stored)
+        if caller is not None and not found.anonymous and cases.opened_by(connection, call, case):
+            # The agent has asked whether they may be written to there, now and when there is news.
+            said = Form(may_message=True)
+            reporters.save(connection, keys, given, case=case, form=said, caller=caller, by=agent)
         return messages.put(
             connection,
             keys,
@@ -107,8 +112,8 @@ class Telling:
             channel=channel,
             template=TEMPLATE,
             language=language,
-            recipient=tables.caller_number(keys, stored),
-            params={"number": groups(number).replace(" ", "-")},
+            recipient=caller,
+            params=letters.to_reporter(found.number),
             about=About(call=call, case=case, agent=agent),
         )
 

@@ -24,6 +24,7 @@ class Code(StrEnum):
     VERIFY_URGENT = "verify_urgent"  #: the same for P0 and P1
     ACCEPT = "accept"  #: from being sent to a unit until the unit accepts
     UNACCEPTED = "unaccepted"  #: from being sent until triage phones the unit
+    REPEAT = "repeat"  #: from one word to a unit that has not accepted until the next
     PRESS = "press"  #: the unit answers a reporter who pressed for news
     NO_REPLY = "no_reply"  #: the reporter was asked something and stays away
     CONTACTS = "contacts"  #: tries to reach the reporter before that closes a case
@@ -51,6 +52,7 @@ class Code(StrEnum):
     WARN_ASSIGNEE = "warn_assignee"  #: of a clock: whoever has to act is told
     WARN_HEAD = "warn_head"  #: the head of the unit is told
     WARN_DIRECTORATE = "warn_directorate"  #: the directorate is told, and it counts in public
+    WARN_REPORTER = "warn_reporter"  #: of silence: the reporter is told that it closes the case
     REOPENED = "reopened"  #: so many reopenings, and the inspectorate looks at it
     DAYS_AHEAD = "days_ahead"  #: for so long ahead the days off must be decreed
 
@@ -82,7 +84,7 @@ _IN_DAYS: Final = (Measure.WORKING_DAYS, Measure.DAYS)
 #: What a limit may be measured in; the others in any time.
 _MEASURES: Final[Mapping[Code, tuple[Measure, ...]]] = {
     **dict.fromkeys(STATUTES, _IN_DAYS),
-    **dict.fromkeys(_WARNINGS, (Measure.PERCENT,)),
+    **dict.fromkeys((*_WARNINGS, Code.WARN_REPORTER), (Measure.PERCENT,)),
     **dict.fromkeys(_COUNTS, (Measure.TIMES,)),
     Code.ON_CALL: (Measure.CLOCK_MINUTES, Measure.CLOCK_HOURS),
     Code.DAYS_AHEAD: (Measure.DAYS,),

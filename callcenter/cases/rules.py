@@ -12,6 +12,7 @@ from callcenter.cases.clocks import Counting
 from callcenter.cases.deadlines import Code, Deadlines
 from callcenter.cases.directory import Directory
 from callcenter.cases.files import FileError
+from callcenter.cases.post.letters import Writing
 from callcenter.cases.units import Units
 from callcenter.topics import Compartment, Topic, TopicError, Track
 
@@ -28,12 +29,14 @@ FILES: Final = (
 
 @dataclass(frozen=True)
 class Rules:
-    """``topics`` by code, in the order of their file; ``counting``: limits and calendars."""
+    """``topics`` by code, in the order of their file; ``counting``: limits and calendars;
+    ``writing``: what units and reporters are written to with, None: nobody is."""
 
     topics: Mapping[str, Topic]
     units: Units
     counting: Counting
     directory: Directory
+    writing: Writing | None = None
 
     @property
     def deadlines(self) -> Deadlines:

@@ -46,6 +46,7 @@ class Reason(StrEnum):
     """Why a message may not be sent."""
 
     NO_NUMBER = "no_number"  #: the caller's number is withheld, or it is none
+    NO_ADDRESS = "no_address"  #: the unit has no e-mail address
     NO_SENDER = "no_sender"  #: nothing is set up that sends on this channel
     NOT_ALLOWED = "not_allowed"  #: numbers that begin like this are not written to
     OPTED_OUT = "opted_out"  #: whoever has the number wants no messages

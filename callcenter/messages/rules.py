@@ -63,8 +63,9 @@ def refusal(
     ago, to this recipient and in all."""
     if channel not in allowed.channels:
         return Reason.NO_SENDER
-    shape = _EMAIL if channel is Channel.EMAIL else _E164
-    if recipient is None or not shape.fullmatch(recipient):
+    if channel is Channel.EMAIL and (recipient is None or not _EMAIL.fullmatch(recipient)):
+        return Reason.NO_ADDRESS
+    if recipient is None or (channel is not Channel.EMAIL and not _E164.fullmatch(recipient)):
         return Reason.NO_NUMBER
     if channel is Channel.EMAIL:
         # A busy unit gets many, and they cost nothing: only telephones have a limit a day.

@@ -192,6 +192,12 @@ def sent(connection: Connection, keys: Keys, case: str) -> list[Sent]:
     return found
 
 
+def put_since(connection: Connection, case: str, template: str, since: int) -> bool:
+    """Whether a ``template`` about ``case`` was put at ``since`` or later, or refused."""
+    wanted = {"about": case, "name": template, "since": since}
+    return connection.execute(tables.PUT_SINCE, wanted).first() is not None
+
+
 def latest(connection: Connection, *, call: str, case: str, template: str) -> Latest | None:
     """The newest ``template`` about this case in this call."""
     wanted = {"of": call, "about": case, "name": template}

@@ -93,6 +93,15 @@ LATEST = (
     .order_by(message.c.created_at.desc(), message.c.id.desc())
     .limit(1)
 )
+PUT_SINCE = (
+    select(message.c.id)
+    .where(
+        message.c.case == bindparam("about"),
+        message.c.created_at >= bindparam("since"),
+        message.c.template == bindparam("name"),
+    )
+    .limit(1)
+)
 #: Those to citizens that are still readable.
 _OPEN = select(message).where(message.c.unit.is_(None), func.length(message.c.key) > 0)
 _READABLE = for_update(_OPEN)

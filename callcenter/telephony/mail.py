@@ -124,7 +124,7 @@ class MailSender:
     def _text(self, letter: Letter) -> bytes:
         """The message as it goes over the wire."""
         if not _ADDRESS.fullmatch(letter.recipient):
-            raise Turned(0, Reason.NO_NUMBER)
+            raise Turned(0, Reason.NO_ADDRESS)
         message = EmailMessage(policy=SMTP)
         message["From"] = self._sender
         message["To"] = letter.recipient

@@ -34,6 +34,7 @@ class Store:
         self.database = database
         self.keys = keys
         self.now = OPEN
+        self.rules = shipped_rules()
         self._wrapped: dict[str, bytes] = {}
 
     def do(self, what: Callable[[Connection], T]) -> T:
@@ -57,7 +58,7 @@ class Store:
                 conn,
                 self.keys,
                 given.again(),
-                shipped_rules(),
+                self.rules,
                 call=call,
                 call_key=key,
                 topic=topic,
@@ -83,7 +84,7 @@ class Store:
         )
 
     def save(self, case: str, form: CaseForm, agent: str = "sari") -> CaseView:
-        given, rules = Given(self.now), shipped_rules()
+        given, rules = Given(self.now), self.rules
         return self.do(
             lambda conn: cases.save(
                 conn, self.keys, given.again(), rules, case=case, agent=agent, form=form
@@ -91,7 +92,7 @@ class Store:
         )
 
     def finish(self, call: str, event: str | None) -> None:
-        given, rules = Given(self.now), shipped_rules()
+        given, rules = Given(self.now), self.rules
         self.do(
             lambda conn: cases.finish_call(
                 conn, self.keys, given.again(), rules, call=call, event=event, agent="sari"

@@ -21,7 +21,6 @@ from callcenter.db import Database, timers
 from callcenter.db.keys import Keys
 from callcenter.db.tables import fact, timer
 from tests.db.test_cases import Store
-from tests.rules.cases.kit import shipped_rules
 
 
 class Desk(Store):
@@ -29,7 +28,6 @@ class Desk(Store):
 
     def __init__(self, database: Database, keys: Keys) -> None:
         super().__init__(database, keys)
-        self.rules = shipped_rules()
         self._calls = 0
 
     def filed(self, topic: str = "upah_tunggak", province: str | None = "32") -> str:

@@ -11,11 +11,15 @@ from callcenter.calls.facts import CallFact
 from callcenter.calls.outcomes import OUTCOMES
 from callcenter.cases.facts import CaseFact
 from callcenter.cases.statuses import CaseStatus
+from callcenter.messages import texts
 from callcenter.messages.facts import MessageFact
+from callcenter.messages.model import Reason
 from callcenter.queue.facts import QueueFact
 from tests.capabilities import ROOT
 from tests.docs.pages import read
 
+#: Texts that answer whoever writes to us are about no case.
+ANSWERS = {"how_to_ask", "stop_confirmed"}
 GUIDES = ("docs/agent.md", "docs/supervisor.md", "docs/officer.md")
 #: Emphasis of the guides' own: a sentence, with a full stop, colon or comma at its end or in it.
 OWN = re.compile(r".*[.:]$|.* (as you type|saat Anda mengetik|dalam kasus tersebut)$|Each time .*")
@@ -57,3 +61,5 @@ def test_what_can_stand_in_a_case_has_words_on_its_page(language: str) -> None:
     of_agents = {QueueFact.AGENT_STATE.value, QueueFact.DEVICE_CHANGED.value}
     assert not kinds - of_agents - words
     assert not {status.value for status in CaseStatus} - words
+    assert not {reason.value for reason in Reason} - words
+    assert not {*texts.TEMPLATES, *texts.MAILS} - words - ANSWERS

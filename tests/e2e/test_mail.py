@@ -260,7 +260,7 @@ async def test_one_address_stays_one(box: Postbox, recipient: str) -> None:
     forged = Letter("1" * 32, Channel.EMAIL, recipient, "x", {}, None, NOW, subject="x")
     with pytest.raises(Turned) as refused:
         await sender(box).send(forged)
-    assert refused.value.reason is Reason.NO_NUMBER
+    assert refused.value.reason is Reason.NO_ADDRESS
     assert box.heard == []
 
 

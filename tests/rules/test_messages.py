@@ -129,7 +129,7 @@ def test_what_is_no_number(number: str | None) -> None:
 
 @pytest.mark.parametrize("address", ["", "unit", "a b@c", "@x", "x@", CITIZEN, "a@b\r\nBcc: c@d"])
 def test_what_is_no_address(address: str) -> None:
-    assert why_not(Channel.EMAIL, address) is Reason.NO_NUMBER
+    assert why_not(Channel.EMAIL, address) is Reason.NO_ADDRESS
 
 
 def test_each_reason() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,14 @@ import pytest
 from sqlalchemy import select
 
 from callcenter import settings as settings_module
+from callcenter.calls.service import Done
+from callcenter.cases import service as cases
+from callcenter.cases.reporters import service as reporters
+from callcenter.cases.reporters.service import Form
+from callcenter.cases.statuses import Actor, CaseEvent
+from callcenter.cases.work import service as work
+from callcenter.clock import Given
+from callcenter.db import Connection
 from callcenter.messages import tables
 from tests.fake_twilio import FakeTwilio
 from tests.web.conftest import FLOWS, Browser, House, eventually
@@ -188,3 +197,106 @@ async def test_ten_clicks_at_once_send_one(house: House, twilio: FakeTwilio) -> 
     wanted = select(tables.message.c.id)
     rows = await house.app.db.read(lambda conn: list(conn.execute(wanted)))
     assert len(rows) == 1
+
+
+# --- what becomes of it ---------------------------------------------------------------------------
+
+
+async def _does(house: House, what: Callable[[Connection, Given], object]) -> None:
+    """One transaction of the desk's."""
+
+    def decide(connection: Connection, given: Given) -> Done:
+        what(connection, given)
+        return Done()
+
+    await house.app.calls.commit(decide)
+
+
+def _moved(
+    house: House,
+    case: str,
+    event: CaseEvent,
+    fields: dict[str, str],
+    connection: Connection,
+    given: Given,
+) -> None:
+    keys, rules = house.app.store.keys, house.app.calls.rules
+    by, triage = house.ids["petugas"], Actor.TRIAGE
+    work.move(
+        connection, keys, given, rules, case=case, event=event, actor=triage, by=by, fields=fields
+    )
+
+
+async def _asked(house: House, number: str) -> str:
+    """Triage asks the reporter something, at any hour of theirs; gives the id of the case."""
+    keys = house.app.store.keys
+    case = house.app.db.read_sync(lambda conn: cases.by_number(conn, keys, number)).id
+    any_hour = Form(safe_from=0, safe_until=0)
+    await _does(
+        house,
+        lambda conn, given: reporters.save(conn, keys, given, case=case, form=any_hour),
+    )
+    for event, fields in (
+        (CaseEvent.VERIFY, {}),
+        (CaseEvent.NEED_INFO, {"public_note": "Sejak bulan apa upah tidak dibayar?"}),
+    ):
+        await _does(
+            house,
+            partial(_moved, house, case, event, fields),
+        )
+    return case
+
+
+async def _complains(house: House, *, wants_messages: bool) -> str:
+    """A complaint from the first ring to the wrap-up; gives its number."""
+    agent, call = await talks(house)
+    if wants_messages:
+        assert (await send(agent, call["id"])).status_code == 200
+        await becomes(agent, "call", "delivered")
+    case = call["case"]
+    form = {"version": case["version"], "narrative": "Upah ditahan", "reporter_name": "Siti"}
+    form |= {"employer": "PT Maju"}
+    saved = await agent.put(f"/api/agent/calls/{call['id']}/case", form)
+    assert saved.status_code == 200, saved.text
+    await agent.post(f"/api/agent/calls/{call['id']}/hangup")
+
+    async def over() -> bool:
+        return (await agent.agent())["wrap_up"] is not None
+
+    await eventually(over)
+    await agent.post("/api/agent/wrap-up/done", {"outcome": "complaint"})
+    number: str = case["number"]
+    return number
+
+
+async def test_who_was_sent_the_number_hears_that_they_are_asked_something(
+    house: House, twilio: FakeTwilio
+) -> None:
+    number = await _complains(house, wants_messages=True)
+    await _asked(house, number)
+    officer = await house.signed_in("petugas")
+
+    async def delivered() -> list[str] | None:
+        read = (await officer.get(f"/api/cases/{number}")).json()
+        steps = [one["kind"] for one in read["timeline"] if one["kind"].startswith("message_")]
+        return steps if steps.count("message_delivered") == 2 else None
+
+    assert await eventually(delivered) == ["message_put", "message_sent", "message_delivered"] * 2
+    told = [one for one in twilio.messages if one.direction == "outbound-api"][-1]
+    assert told.to == CITIZEN
+    spoken = f"{number[:2]}-{number[2:6]}-{number[6:]}"
+    assert told.body.startswith(f"Kami perlu keterangan Anda untuk kasus {spoken}.")
+    for word in ("Upah", "upah", "Siti", "Maju", "bulan"):
+        assert word not in told.body
+    assert twilio.problems == []
+
+
+async def test_who_was_not_asked_whether_they_want_messages_gets_none(
+    house: House, twilio: FakeTwilio
+) -> None:
+    number = await _complains(house, wants_messages=False)
+    case = await _asked(house, number)
+    wanted = select(tables.message.c.template).where(tables.message.c.case == case)
+    put = house.app.db.read_sync(lambda conn: list(conn.execute(wanted).scalars()))
+    assert put == []
+    assert twilio.messages == []

@@ -21,6 +21,7 @@ from callcenter.cases.errors import BadForm, Refused
 from callcenter.cases.escalation import Escalation, Level
 from callcenter.cases.facts import CaseFact, NoteKind
 from callcenter.cases.hand import tables as rows
+from callcenter.cases.post import service as post
 from callcenter.cases.rules import Rules
 from callcenter.cases.statuses import Actor, CaseEvent, CaseStatus, Field, WaitReason
 from callcenter.cases.versions import service as versions
@@ -235,7 +236,7 @@ class Work:
         if entry.to in statuses.FINAL:
             self._answer_reminders()
         self._tell += telling.of_move(
-            event, actor, entry.to, held_by=self.row["unit"], held_before=held_before
+            event, actor, entry.to, wait, held_by=self.row["unit"], held_before=held_before
         )
         self._raise = True
 
@@ -341,13 +342,16 @@ class Work:
         if changed:
             self._connection.execute(rows.SET_CASE, changed | {"of": self.id})
         append(self._connection, self._keys, self._facts)
+        was = CaseStatus(self._kept["status"])
+        given = self._connection, self._keys, self._given, self._rules
+        look = post.write(*given, row=self.row, was=was, tell=self._tell, running=running)
         if self._raise:
             versions.write(self._connection, self._keys, case=self.id, at=self.now, by=by)
-        self._set_timer(running)
+        self._set_timer(running, look)
         moved = Moved(
             self.id,
             self.row["number"],
-            CaseStatus(self._kept["status"]),
+            was,
             self.status,
             self.row["unit"],
             self.row["version"],
@@ -500,7 +504,7 @@ class Work:
         """Tell whoever was to be told by ``at``, once."""
         plan = self._plan(self.clocks(at), at)
         for one in plan.due:
-            self._tell_of(one.kind or rows.CASE, _level(one, self._rules), one)
+            self._tell_of(one.kind or rows.CASE, rows.level_of(one, self._rules), one)
         for late in self._unanswered():
             if late.due_at <= at:
                 one = Escalation(Level.HEAD, None, late.at, self.row["unit"])
@@ -543,10 +547,10 @@ class Work:
         dues = [clock.due for clock in running if runs(clock)]
         return min([*dues, *(one.due_at for one in self.pressed)], default=None)
 
-    def _set_timer(self, running: tuple[Clock, ...]) -> None:
+    def _set_timer(self, running: tuple[Clock, ...], look: int | None) -> None:
         plan = self._plan(running, self.now)
         looks = [self.now] if plan.due else []
-        looks += [] if plan.look is None else [plan.look]
+        looks += [at for at in (plan.look, look) if at is not None]
         looks += [one.due_at for one in self._unanswered()]
         few = self.past.contacts < self._rules.deadlines[Code.CONTACTS].value
         for clock in running:
@@ -582,17 +586,6 @@ _BY_ITSELF: Final = {
     Kind.SILENCE: CaseEvent.SILENCE,
 }
 _PRESSED_LEVEL: Final = 100
-_PERCENT: Final = {
-    Level.ASSIGNEE: Code.WARN_ASSIGNEE,
-    Level.HEAD: Code.WARN_HEAD,
-    Level.DIRECTORATE: Code.WARN_DIRECTORATE,
-}
-
-
-def _level(one: Escalation, rules: Rules) -> int:
-    if one.level in _PERCENT:
-        return rules.deadlines[_PERCENT[one.level]].value
-    return one.count
 
 
 def runs(clock: Clock) -> bool:

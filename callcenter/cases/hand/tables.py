@@ -10,6 +10,7 @@ from sqlalchemy import Row, bindparam, func, insert, select, update
 from callcenter.cases import tables
 from callcenter.cases.assignments import Assignment, AssignmentState
 from callcenter.cases.clocks import Kind
+from callcenter.cases.deadlines import Code
 from callcenter.cases.duplicates import Complaint
 from callcenter.cases.escalation import Escalation, Level
 from callcenter.cases.rules import Rules
@@ -81,6 +82,18 @@ def escalation_of(row: Row[Any]) -> Escalation:
         row.unit or None,
         row.level if level is Level.ON_CALL else 0,
     )
+
+
+_PERCENT: Final = {
+    Level.ASSIGNEE: Code.WARN_ASSIGNEE,
+    Level.HEAD: Code.WARN_HEAD,
+    Level.DIRECTORATE: Code.WARN_DIRECTORATE,
+}
+
+
+def level_of(one: Escalation, rules: Rules) -> int:
+    """What the column ``level`` says of it: percent of the clock, or which one on call."""
+    return rules.deadlines[_PERCENT[one.level]].value if one.level in _PERCENT else one.count
 
 
 def assignment_of(row: Row[Any]) -> Assignment:

@@ -14,11 +14,13 @@ from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from callcenter.cases import tables, words
 from callcenter.cases.facts import CaseFact
+from callcenter.cases.post import letters
 from callcenter.cases.versions import service as versions
 from callcenter.clock import Given
 from callcenter.db import Connection, by_key
 from callcenter.db.facts import Fact, append
 from callcenter.db.keys import FORGOTTEN, DataKey, Keys
+from callcenter.messages import service as messages
 
 #: A person has not more; a form that brings more is refused by its document.
 PHONES_MOST = 5
@@ -105,6 +107,8 @@ class Anonymous(Exception):
 
 
 _HOURS = ("safe_from", "safe_until", "call_from", "call_until", "zone")
+#: Whether, where and when they are written to.
+_REACHED = frozenset({"phones", "shared", "may_message", "safe_from", "safe_until", "zone"})
 _PLAIN = ("language", "minor", "may_message", "may_call", *_HOURS)
 
 
@@ -184,11 +188,19 @@ def save(
         told.append("phones")
     if form.shared is not None and _set_shared(connection, keys, person.id, form.shared):
         told.append("shared")
+    if not _REACHED.isdisjoint(told):
+        _withdraw(connection, keys, given.now, person.id)
     if told:
         data: dict[str, str | int | bool] = {"reporter": person.id, "fields": ",".join(told)}
         fact = Fact(CaseFact.REPORTER_SAVED, given.now, case=case, agent=by, data=data)
         append(connection, keys, [fact])
     return str(person.id)
+
+
+def _withdraw(connection: Connection, keys: Keys, now: int, reporter: str) -> None:
+    """What waits to be sent was put as they could be reached before; they hear of the next news."""
+    for case in cases_of(connection, reporter):
+        messages.withdraw(connection, keys, now, case=case, templates=letters.TO_REPORTERS)
 
 
 def suggest(connection: Connection, keys: Keys, *, number: str, name: str) -> list[str]:

@@ -8,7 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from callcenter.cases.escalation import Escalation
-from callcenter.cases.statuses import Actor, CaseEvent, CaseStatus
+from callcenter.cases.statuses import Actor, CaseEvent, CaseStatus, WaitReason
 
 
 class Whom(StrEnum):
@@ -33,7 +33,8 @@ _E, _S = CaseEvent, CaseStatus
 
 #: A unit finds work on its desk, or hears that it is there no more.
 _UNITS = frozenset({_E.ROUTE, _E.FORWARD, _E.RECALL, _E.OBJECT, _E.WITHDRAW, _E.REPLY})
-#: What a reporter waits for, or must answer. What they did themselves they know.
+#: What a reporter waits for, or must answer. What they did themselves they know, and an agent does
+#: nothing but what they want while both talk.
 _REPORTERS = frozenset(
     {
         _S.NEEDS_INFO,
@@ -50,15 +51,23 @@ _REPORTERS = frozenset(
 
 
 def of_move(
-    event: CaseEvent, actor: Actor, status: CaseStatus, *, held_by: str, held_before: str
+    event: CaseEvent,
+    actor: Actor,
+    status: CaseStatus,
+    wait: WaitReason | None = None,
+    *,
+    held_by: str,
+    held_before: str,
 ) -> tuple[Tell, ...]:
     """Whom a move concerns. ``held_by``: the unit that must act now; ``held_before``: before."""
     told = []
     if event in _UNITS:
         unit = held_before if event is _E.RECALL else held_by
         told.append(Tell(Whom.UNIT, event.value, unit))
-    by_hand = actor is not Actor.REPORTER
-    if status in _REPORTERS and by_hand and event is not _E.FORWARD:
+    theirs = actor in (Actor.REPORTER, Actor.AGENT)
+    if wait is WaitReason.REPORTER:  # the unit has asked something
+        told.append(Tell(Whom.REPORTER, _S.NEEDS_INFO.value))
+    elif status in _REPORTERS and not theirs and event is not _E.FORWARD:
         told.append(Tell(Whom.REPORTER, status.value))
     return tuple(told)
 

@@ -23,6 +23,7 @@ WANTED = {
     Code.VERIFY_URGENT: "1 working_days",
     Code.ACCEPT: "5 working_days",
     Code.UNACCEPTED: "2 working_days",
+    Code.REPEAT: "8 working_hours",
     Code.PRESS: "1 working_days",
     Code.CALLBACK: "30 working_days",
     Code.NO_REPLY: "10 working_days",
@@ -50,6 +51,7 @@ WANTED = {
     Code.WARN_ASSIGNEE: "75 percent",
     Code.WARN_HEAD: "100 percent",
     Code.WARN_DIRECTORATE: "200 percent",
+    Code.WARN_REPORTER: "80 percent",
     Code.REOPENED: "2 times",
     Code.DAYS_AHEAD: "90 days",
 }
