@@ -12,11 +12,20 @@ import msgspec
 
 from callcenter.calls import tables
 from callcenter.calls.model import Call
+from callcenter.calls.vault import service as vault
 from callcenter.cases import service as cases
 from callcenter.cases.errors import Refused
 from callcenter.cases.followup import service as comeback
 from callcenter.cases.rules import Rules
-from callcenter.cases.statuses import FINAL, Actor, CaseEvent, CaseStatus, Field, WaitReason
+from callcenter.cases.statuses import (
+    FINAL,
+    Actor,
+    CallRole,
+    CaseEvent,
+    CaseStatus,
+    Field,
+    WaitReason,
+)
 from callcenter.cases.units import Level
 from callcenter.cases.work import service as work
 from callcenter.clock import Given
@@ -94,7 +103,8 @@ def _told(stores: Stores, case: str) -> dict[str, object]:
     now = _standing(stores, case)
     can = [event.value for event in now.can]
     if now.status not in FINAL:
-        can.append(_STATEMENT)
+        if not vault.is_anonymous(stores.connection, case):  # whose voice is not kept
+            can.append(_STATEMENT)
         if now.status is not CaseStatus.DRAFT:
             can.append(_PRESS)
     return {
@@ -128,6 +138,7 @@ def _find(stores: Stores, call: Call, need: needs.FindCase) -> needs.Answer:
         return needs.CaseLocked()
     if isinstance(found, str):
         return needs.CaseNotFound()
+    _keep_anonymous(stores, call, found.id)
     # A caller waits for who knows the upper topic.
     topic = upper(stores.rules.topics, found.topic)
     told = _told(stores, found.id)
@@ -142,7 +153,17 @@ def _draft(stores: Stores, call: Call, window_s: int) -> str | None:
         return None
     since = stores.given.now - window_s * 1000
     earlier = tables.recent_calls(stores.connection, hashed, since)
+    said = tables.who_rang(stores.connection, stores.keys, call.id)
+    if said is not None and said.number is not None:  # calls that became anonymous
+        now = stores.given.now
+        earlier += tables.who_returns(stores.connection, stores.keys, said.number, now)
     return cases.draft_of(stores.connection, [one for one in earlier if one != call.id], since)
+
+
+def _keep_anonymous(stores: Stores, call: Call, case: str) -> None:
+    """Who comes back to an anonymous case is not known by this call either."""
+    if vault.is_anonymous(stores.connection, case):
+        vault.keep_caller_off(stores.connection, stores.keys, stores.given, call.id)
 
 
 def _resume(stores: Stores, call: Call, need: needs.ResumeCase) -> needs.Answer:
@@ -150,6 +171,7 @@ def _resume(stores: Stores, call: Call, need: needs.ResumeCase) -> needs.Answer:
     if case is None or _standing(stores, case).status is not CaseStatus.DRAFT:
         return needs.CaseNotFound()
     comeback.resume(stores.connection, stores.keys, stores.given.now, call=call.id, case=case)
+    _keep_anonymous(stores, call, case)
     topic = cases.load(stores.connection, stores.keys, case).topic
     return needs.CaseResumed(case, upper(stores.rules.topics, topic))
 
@@ -173,6 +195,7 @@ def _acted(stores: Stores, call: Call, need: needs.ActOnCase) -> int | None:
     shared = (stores.connection, stores.keys, stores.given, stores.rules)
     if need.event == _PRESS:
         work.remind(*shared, case=need.case, call=call.id)
+        _continued(stores, call, need.case)
         return comeback.pressed_until(stores.connection, need.case)
     event = CaseEvent.REPLY if need.event == _STATEMENT else CaseEvent(need.event)
     if event is not CaseEvent.REPLY or _is_asked(_standing(stores, need.case)):
@@ -187,7 +210,14 @@ def _acted(stores: Stores, call: Call, need: needs.ActOnCase) -> int | None:
             recording=need.recording,
             seconds=need.seconds,
         )
+    _continued(stores, call, need.case)
     return None
+
+
+def _continued(stores: Stores, call: Call, case: str) -> None:
+    """The caller did more than ask."""
+    given, role = stores.given, CallRole.CONTINUED
+    cases.link(stores.connection, stores.keys, given.now, call=call.id, case=case, role=role)
 
 
 def _is_asked(now: work.Standing) -> bool:

@@ -37,6 +37,8 @@ _LINKED = tables.call_case.c.call == bindparam("of")
 _LINK = select(tables.call_case.c.role, tables.call_case.c.pin).where(
     _LINKED, tables.call_case.c.case == bindparam("about")
 )
+_SET_ROLE = update(tables.call_case).where(_LINKED, tables.call_case.c.case == bindparam("about"))
+_SAYS_MOST: Final = tuple(CallRole)
 _FORGET_PINS = update(tables.call_case).where(_LINKED)
 _OPENED_BY = (
     select(tables.call_case.c.case)
@@ -276,12 +278,15 @@ def link(
     role: CallRole,
     pin: bytes | None = None,
 ) -> None:
-    """``call`` was about ``case``. A link that exists keeps its first role. ``pin``: sealed."""
-    if connection.execute(_LINK, {"of": call, "about": case}).first() is not None:
+    """``call`` was about ``case``: the role that says most stays. ``pin``: sealed."""
+    known = connection.execute(_LINK, {"of": call, "about": case}).first()
+    if known is None:
+        row = {"call": call, "case": case, "role": role.value, "at": now, "pin": pin}
+        connection.execute(_INSERT_LINK, row)
+    elif _SAYS_MOST.index(role) < _SAYS_MOST.index(CallRole(known.role)):
+        connection.execute(_SET_ROLE, {"of": call, "about": case, "role": role.value})
+    else:
         return
-    connection.execute(
-        _INSERT_LINK, {"call": call, "case": case, "role": role.value, "at": now, "pin": pin}
-    )
     data: dict[str, str | int | bool] = {"role": role.value}
     append(connection, keys, [Fact(CaseFact.CALL_LINKED, now, call=call, case=case, data=data)])
 
@@ -379,7 +384,8 @@ def save(
     work.taken()
     data: dict[str, str | int | bool] = {"fields": ",".join(told), "version": work.version}
     work.say(CaseFact.CASE_SAVED, data, by=agent, call=call)
-    if work.status in (CaseStatus.DRAFT, CaseStatus.ANSWERED):
+    told_it = work.status is CaseStatus.DRAFT and changed.get("narrative")
+    if told_it or work.status is CaseStatus.ANSWERED:
         work.move(CaseEvent.FILE, Actor.AGENT, by=agent, call=call)
     work.keep(agent)
     return load(connection, keys, case)

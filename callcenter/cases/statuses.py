@@ -334,7 +334,7 @@ def open311(status: CaseStatus) -> str:
 
 
 class CallRole(StrEnum):
-    """What a call was to a case."""
+    """What a call was to a case; what says most comes first."""
 
     OPENED = "opened"
     CONTINUED = "continued"

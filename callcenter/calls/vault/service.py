@@ -159,6 +159,12 @@ def anonymise(
     return forget(connection, keys, given, Kind.ANONYMOUS, case, reason="asked", by=by)
 
 
+def keep_caller_off(connection: Connection, keys: Keys, given: Given, call: str) -> None:
+    """``call`` is about a case whose reporter is anonymous: nothing of its caller is kept. For a
+    day they may come back from the same telephone."""
+    _Forgetting(connection, keys, given, "asked", None).off_call(call)
+
+
 def held(connection: Connection, kind: Kind, ref: str) -> Refusal | None:
     """Why ``ref`` may not be forgotten now, or None.
 
@@ -338,25 +344,29 @@ class _Forgetting:
     def _off_calls(self, case: str) -> None:
         """Number, voice and messages of the calls about ``case`` are gone; for a day a keyed hash
         lets the caller come back to it."""
-        now = self._given.now
-        messages.forget(self._connection, self._keys, now, case=case)
+        messages.forget(self._connection, self._keys, self._given.now, case=case)
         for recording in self._recordings(case):
             self._recording(recording)
         for call in self._connection.execute(_LINKED_CALLS, {"of": case}).scalars().all():
-            said = calls.who_rang(self._connection, self._keys, call)
-            if said is None:
-                continue
-            reconnect = None
-            if said.number is not None and now - said.started_at < calls.RECONNECT_MS:
-                day = calls.reconnect_day(said.started_at)
-                reconnect = self._keys.reconnect_hash(said.number, day)
-            if said.number is not None:
-                calls.forget_caller(self._connection, call, reconnect)
-            messages.forget(self._connection, self._keys, now, call=call)
-            for statement in _EMPTY_CALL[1:]:
-                self._connection.execute(statement, {"of": call})
-            for recording in self._recordings(call):
-                self._recording(recording)
+            self.off_call(call)
+
+    def off_call(self, call: str) -> None:
+        """Number, voice and messages of one call."""
+        now = self._given.now
+        said = calls.who_rang(self._connection, self._keys, call)
+        if said is None:
+            return
+        reconnect = None
+        if said.number is not None and now - said.started_at < calls.RECONNECT_MS:
+            day = calls.reconnect_day(said.started_at)
+            reconnect = self._keys.reconnect_hash(said.number, day)
+        if said.number is not None:
+            calls.forget_caller(self._connection, call, reconnect)
+        messages.forget(self._connection, self._keys, now, call=call)
+        for statement in _EMPTY_CALL[1:]:
+            self._connection.execute(statement, {"of": call})
+        for recording in self._recordings(call):
+            self._recording(recording)
 
     def _recordings(self, of: str) -> Sequence[str]:
         return [row.name for row in self._connection.execute(_RECORDINGS, {"of": of})]

@@ -30,7 +30,7 @@ _LATEST_CALL = (
 _RESUMES = (
     update(tables.call_case)
     .where(_LINK.call == bindparam("of"), _LINK.case == bindparam("about"))
-    .values(role=CallRole.CONTINUED.value, resumes=bindparam("resumes"))
+    .values(resumes=bindparam("resumes"))
 )
 _OPENINGS = (
     select(account.c.role)

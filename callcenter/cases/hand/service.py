@@ -122,10 +122,7 @@ class Work:
         return {rows.escalation_of(row): row.at for row in told if row.clock != Code.PRESS.value}
 
     def key(self) -> DataKey:
-        """
-        Raises:
-            KeyForgotten: the case was forgotten.
-        """
+        """Raises KeyForgotten: the case was forgotten."""
         return self._keys.open(self.row["key"], f"case:{self.id}")
 
     # --- what may be done ---------------------------------------------------------------------
@@ -171,7 +168,8 @@ class Work:
         while (due := self._by_itself()) is not None:
             event, at = due
             self._escalate(at)
-            self.move(event, Actor.SYSTEM)
+            begun = event is CaseEvent.ABANDON and any(map(self.row.get, _BEGUN))
+            self.move(CaseEvent.FILE if begun else event, Actor.SYSTEM)
         self._escalate(self.now)
 
     def _by_itself(self) -> tuple[CaseEvent, int] | None:
@@ -585,6 +583,8 @@ _BY_ITSELF: Final = {
     Kind.NO_REPLY: CaseEvent.NO_REPLY,
     Kind.SILENCE: CaseEvent.SILENCE,
 }
+#: An agent has begun to write such a draft down: it becomes a complaint.
+_BEGUN: Final = ("narrative", "employer", "reporter")
 _PRESSED_LEVEL: Final = 100
 
 

@@ -1,0 +1,512 @@
+"""Callers' journeys through the whole application, each with the state in which it must end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from callcenter import upkeep
+from callcenter.cases import pins
+from callcenter.cases.directory import about
+from callcenter.cases.reporters import service as reporters
+from callcenter.cases.secrecy import Person
+from callcenter.cases.statuses import Actor, CaseEvent
+from callcenter.line import Cause, LegGone
+from callcenter.people.permissions import Role
+from tests.e2e.journeys import DAY_S, HOUR_S, MINUTE_S, PUBLIC_NOTE, SARI, Journey, day, journey
+from tests.e2e.traces import traces
+
+OTHER = "+628987654321"
+HONG_KONG = "+85291234567"
+P32 = Person("rina", Role.OFFICER, "P32")
+TRIAGE = Person("tari", Role.OFFICER, "PTSA")
+ITJEN = Person("indra", Role.OFFICER, "ITJEN")
+
+
+@pytest.fixture
+async def hotline(tmp_path: Path) -> AsyncIterator[Journey]:
+    async with journey(tmp_path) as running:
+        yield running
+
+
+# --- 1 ------------------------------------------------------------------------------------------
+
+
+async def test_a_caller_hangs_up_in_the_menu(hotline: Journey) -> None:
+    caller = await hotline.dial()
+    await caller.press("1")
+    await caller.hang_up()
+    call = caller.call
+    assert (call.state, call.stage, call.cause) == ("ended", "topic", "hung_up")
+    assert hotline.cases() == []
+    # Nobody was kept waiting: it is not among those who gave up in the queue.
+    kinds = hotline.kinds(call=call.id)
+    assert (kinds[0], kinds[-1]) == ("call_arrived", "call_ended")
+    assert not {"queued", "abandoned", "left_queue"} & set(kinds)
+    # Nothing of the caller is kept after 30 days.
+    assert call.number is not None
+    await hotline.pass_time(31 * DAY_S)
+    store, settings = hotline.app.store, hotline.app.settings
+    dues = await upkeep.find_due(store, settings)
+    assert await upkeep.forget_due(store, settings, dues) == 1
+    call = caller.call
+    assert (call.number, call.number_hash, call.visit, len(call.key)) == (None, None, None, 0)
+
+
+# --- 2 ------------------------------------------------------------------------------------------
+
+
+async def test_no_agent_is_free_and_a_message_is_left_instead_of_waiting(
+    hotline: Journey,
+) -> None:
+    await hotline.agent("sari", ready=False)
+    caller = await hotline.dial()
+    assert "Anda adalah penelepon berikutnya" in await caller.press("1", "1")
+    await hotline.pass_time(90)
+    await caller.press("1")
+    await caller.press("1", "1")
+    assert await caller.waits_for() == "recording"
+    await caller.speak("Gaji saya dua bulan belum dibayar. Tolong telepon saya kembali.")
+    await caller.hang_up()
+    (entry,) = hotline.rows("SELECT * FROM entry")
+    assert entry.state == "left"
+    (left,) = hotline.facts("left_queue")
+    assert left.data["waited_ms"] == 90_000
+    assert not hotline.facts("abandoned")
+    (case,) = hotline.cases()
+    assert case.status == "new"
+    assert [link.role for link in hotline.links(case.id)] == ["opened"]
+
+
+# --- 3 ------------------------------------------------------------------------------------------
+
+
+async def test_a_message_during_joint_leave(tmp_path: Path) -> None:
+    async with journey(tmp_path, "2026-03-20 21:00") as hotline:
+        caller = await hotline.dial()
+        heard = await caller.press("1", "1")
+        (case,) = hotline.cases()
+        assert case.status == "draft"
+        assert "Nomor pengaduan Anda" in heard
+        assert "PIN Anda" in heard
+        await caller.press("1", "1")
+        assert await caller.waits_for() == "recording"
+        await caller.speak("THR kami belum dibayar sampai hari ini.")
+        await caller.hang_up()
+        (case,) = hotline.cases()
+        assert case.status == "new"
+        # Idul Fitri and joint leave are no working days: the clocks begin on the first one after.
+        assert len(hotline.rows('SELECT * FROM recording WHERE "case" = :c', c=case.id)) == 1
+        await hotline.until("2026-03-25 08:30")
+        agent = await hotline.agent("sari", ready=False)
+        await hotline.listened_to(case.number, agent, "thr")
+        case = hotline.case(case.number)
+        assert (case.topic, case.priority) == ("thr", "P1")
+        due = hotline.standing(case.number).due
+        assert due is not None
+        assert day(due) in ("2026-03-25", "2026-03-26")
+
+
+# --- 4 ------------------------------------------------------------------------------------------
+
+
+async def test_a_ticket_is_checked_and_a_statement_added(hotline: Journey) -> None:
+    agent = await hotline.agent("sari")
+    number, pin = await hotline.complain(agent, "1", "1", topic="upah_tunggak", employer="PT Maju")
+    await hotline.followed_up(number)
+    await hotline.pass_time(DAY_S)
+    caller = await hotline.dial(OTHER)
+    heard = await caller.press("2", number, pin)
+    assert "sudah ditindaklanjuti" in heard
+    assert "dinas tenaga kerja provinsi" in heard
+    assert "Maju" not in heard
+    case = hotline.case(number)
+    assert [link.role for link in hotline.links(case.id)] == ["opened", "status_query"]
+    await caller.press("2", "1", "1")
+    assert await caller.waits_for() == "recording"
+    await caller.speak("Perusahaan belum membayar sama sekali.")
+    await hotline.settle()
+    case = hotline.case(number)
+    assert case.status == "in_progress"
+    moved = hotline.facts("case_moved", case=case.id)[-1]
+    assert (moved.data["was"], moved.data["event"]) == ("followed_up", "object")
+    assert (moved.data["actor"], moved.call) == ("reporter", caller.call.id)
+    (kept,) = hotline.rows("SELECT * FROM recording")
+    assert (kept.case, kept.call) == (case.id, caller.call.id)
+    await caller.hang_up()
+    assert [link.role for link in hotline.links(case.id)] == ["opened", "continued"]
+
+
+# --- 5 ------------------------------------------------------------------------------------------
+
+
+async def test_a_wrong_number_and_wrong_pins(hotline: Journey) -> None:
+    agent = await hotline.agent("sari")
+    number, pin = await hotline.complain(agent, "1", "1")
+    swapped = next(
+        number[:n] + number[n + 1] + number[n] + number[n + 2 :]
+        for n in range(2, 9)
+        if number[n] != number[n + 1]
+    )
+    wrong = f"{(int(pin) + 1) % 1_000_000:06d}"
+    thief = await hotline.dial(OTHER)
+    await thief.press("2")
+    # Not looked up, and no try.
+    assert "tidak lengkap atau keliru" in await thief.press(swapped)
+    assert not hotline.rows("SELECT * FROM pin_attempt")
+    assert not hotline.facts("pin_refused")
+    refused = await thief.press(number, wrong)
+    await thief.press(number, wrong)
+    # The third one leads to a person.
+    await thief.press(number, wrong)
+    assert (await agent.offer())["call"] == thief.call.id
+    await thief.hang_up()
+
+    again = await hotline.dial(OTHER)
+    await again.press("2", number, wrong)
+    assert [fact.data["reason"] for fact in hotline.facts("pin_refused")] == ["unknown"] * 4
+    await again.hang_up()
+    third = await hotline.dial(OTHER)
+    await third.press("2", number, wrong)
+    locked = await third.press(number, wrong)
+    assert "untuk sementara tidak dapat dibuka" in locked
+    assert hotline.facts("pin_refused")[-1].data["reason"] == "locked"
+    assert len(hotline.rows("SELECT * FROM pin_attempt")) == 5
+    await third.hang_up()
+    # A number that nobody has: the same words, and the same lock.
+    unknown = await hotline.dial(HONG_KONG)
+    nobodys = hotline.unused_number()
+    assert await unknown.press("2", nobodys, wrong) != ""
+    assert refused in await unknown.heard()
+    await unknown.hang_up()
+    # The holder finds it locked, too, and is let in after a day.
+    holder = await hotline.dial()
+    assert "untuk sementara tidak dapat dibuka" in await holder.press("2", number, pin)
+    await holder.press("0")
+    assert (await agent.offer())["call"] == holder.call.id
+    await holder.hang_up()
+    (limit,) = (one for one in pins.LIMITS if one.per.value == "case")
+    assert limit.window_s is not None
+    await hotline.pass_time(limit.window_s + 1)
+    holder = await hotline.dial()
+    await holder.press("2", number, pin)
+    assert [fact.kind for fact in hotline.facts("status_read")] == ["status_read"]
+
+
+# --- 6 ------------------------------------------------------------------------------------------
+
+
+async def test_a_migrant_in_hong_kong(hotline: Journey) -> None:
+    agent = await hotline.agent("sari")
+    caller = await hotline.dial(HONG_KONG)
+    await caller.press("1", "5")
+    talk = await agent.take()
+    assert talk["caller"] == HONG_KONG
+    await agent.write(
+        talk["id"], topic="pmi_ln", reporter_name="Wati", narrative="Paspor ditahan, gaji 5 bulan."
+    )
+    number = talk["case"]["number"]
+    evenings = reporters.Form(
+        may_message=True, may_call=False, safe_from=19 * 60, safe_until=22 * 60,
+        zone="Asia/Hong_Kong", phones=(HONG_KONG, "+85223456789"), shared=("+85223456789",),
+    )  # fmt: skip
+    await hotline.about_reporter(number, evenings)
+    await caller.hang_up()
+    await agent.wrap_up()
+    case = hotline.case(number)
+    assert (case.priority, case.track, case.status) == ("P1", "pmi", "new")
+    await hotline.move(number, CaseEvent.VERIFY, Actor.TRIAGE)
+    await hotline.move(number, CaseEvent.REFER, Actor.TRIAGE, target="KP2MI")
+    assert hotline.case(number).status == "referred_out"
+    (outside,) = hotline.rows('SELECT * FROM external_ref WHERE "case" = :c', c=case.id)
+    assert (outside.system, outside.ref, outside.result_at) == ("KP2MI", None, None)
+    # The shadow clock: what became of it is owed in 30 working days, of which Christmas with its
+    # joint leave, New Year and Isra Mikraj (5 January) are none.
+    due = hotline.standing(number).due
+    assert due is not None
+    assert day(due) == "2027-01-11"
+    kept = hotline.reporter_of(number)
+    assert (kept.safe_from, kept.safe_until, kept.zone) == (1140, 1320, "Asia/Hong_Kong")
+    assert kept.shared == ("+85223456789",)
+    assert not hotline.rows("SELECT * FROM message")
+
+
+# --- 7 ------------------------------------------------------------------------------------------
+
+
+async def test_an_anonymous_whistleblower(hotline: Journey, tmp_path: Path) -> None:
+    agent = await hotline.agent("sari")
+    caller = await hotline.dial(None)
+    await caller.press("1", "6")
+    talk = await agent.take()
+    assert talk["caller"] is None
+    await agent.write(
+        talk["id"], topic="integritas", anonymous=True, employer="PT Maju",
+        narrative="Pengawas meminta amplop.",
+    )  # fmt: skip
+    await caller.hang_up()
+    await agent.wrap_up()
+    number, pin = talk["case"]["number"], talk["case"]["pin"]
+    case = hotline.case(number)
+    assert (case.compartment, case.unit, case.priority) == ("integrity", "ITJEN", "P1")
+    assert (case.anonymous, case.secret, case.reporter) == (1, 1, None)
+    assert not hotline.rows("SELECT * FROM reporter")
+    # Neither the accused unit nor triage finds it, in whatever way; the inspectorate does.
+    for text in (number, "amplop", "Maju", "integritas"):
+        assert await hotline.finds(P32, text) == ()
+        assert await hotline.finds(TRIAGE, text) == ()
+    assert await hotline.finds(ITJEN, "amplop") == (case.id,)
+
+    # Later there is more to say, from a telephone that shows its number.
+    await hotline.pass_time(HOUR_S / 2)
+    later = await hotline.dial(SARI)
+    heard = await later.press("2", number, pin)
+    assert "menambahkan pernyataan" not in heard  # no voice is kept
+    await later.press("0")
+    talk = await agent.take()
+    assert (talk["case"]["number"], talk["caller"]) == (number, None)
+    await agent.write(talk["id"], narrative="Pengawas meminta amplop. Dua kali.")
+    await later.hang_up()
+    await agent.wrap_up("status")
+    (first, second) = hotline.rows("SELECT * FROM call ORDER BY started_at")
+    assert (first.number, first.number_hash) == (None, None)
+    assert (second.number, second.number_hash) == (None, None)
+    assert not hotline.rows("SELECT * FROM reporter")
+    assert not hotline.rows("SELECT * FROM recording")
+    await upkeep.scrub(hotline.app.store, hotline.app.settings)
+    assert traces(SARI, tmp_path) == []
+    # Within a day the telephone leads back to a draft, and to nothing else.
+    again = await hotline.dial(SARI)
+    assert "terputus" not in await again.press("1")
+
+
+async def test_an_anonymous_caller_whose_call_drops_is_back(hotline: Journey) -> None:
+    agent = await hotline.agent("sari")
+    caller = await hotline.dial(SARI)
+    await caller.press("1", "6")
+    talk = await agent.take()
+    await agent.write(talk["id"], topic="integritas", anonymous=True)
+    await hotline.app.emit(LegGone(caller.phone, Cause.LOST))
+    await hotline.settle()
+    await agent.wrap_up("dropped")
+    assert caller.call.number is None
+    await hotline.pass_time(MINUTE_S)
+    back = await hotline.dial(SARI)
+    assert "terputus" in await back.press("1")
+    await back.press("1")
+    assert (await agent.take())["case"]["number"] == talk["case"]["number"]
+    assert (back.call.number, back.call.number_hash) == (None, None)
+
+
+# --- 8 ------------------------------------------------------------------------------------------
+
+
+async def test_an_accident_now(hotline: Journey) -> None:
+    waiting = [await hotline.dial(f"+62811000000{n}") for n in range(3)]
+    agent = await hotline.agent("sari", ready=False)
+    for one in waiting:
+        await one.press("1", "1")
+        await hotline.pass_time(60)
+    caller = await hotline.dial()
+    heard = await caller.press("3")
+    # Before anything else, without language, PIN or consent.
+    assert heard.startswith("Jika ada yang terluka")
+    assert "satu satu dua" in heard
+    assert "satu satu sembilan" in heard
+    assert "Anda adalah penelepon berikutnya" in heard
+    ranks = hotline.rows("SELECT call FROM entry WHERE state = 'waiting' ORDER BY rank")
+    assert ranks[0].call == caller.call.id
+    case = hotline.cases()[-1]
+    assert (case.topic, case.priority) == ("kecelakaan", "P0")
+    await agent.ready()
+    talk = await agent.take()
+    assert talk["id"] == caller.call.id
+    # The line dies, and there is a case.
+    await hotline.app.emit(LegGone(caller.phone, Cause.LOST))
+    await hotline.settle()
+    assert caller.call.cause == "lost"
+    number = hotline.cases()[-1].number
+    assert number == talk["case"]["number"]
+    await agent.wrap_up("dropped")
+    before = len(hotline.facts("escalated", case=case.id))
+    await hotline.pass_time(15 * MINUTE_S)
+    told = hotline.facts("escalated", case=case.id)
+    assert before or told
+    assert told[0].data["to"] == "on_call"
+    assert told[0].at - case.opened_at <= 15 * MINUTE_S * 1000
+
+
+# --- 9 ------------------------------------------------------------------------------------------
+
+
+async def test_a_boy_who_works_at_night(hotline: Journey) -> None:
+    agent = await hotline.agent("sari")
+    caller = await hotline.dial()
+    await caller.press("1", "6")
+    talk = await agent.take()
+    number = talk["case"]["number"]
+    await agent.write(
+        talk["id"], topic="pekerja_anak", narrative="Umur 15, bekerja malam di pabrik."
+    )
+    await hotline.about_reporter(number, reporters.Form(minor=True))
+    await caller.hang_up()
+    await agent.wrap_up()
+    case = hotline.case(number)
+    assert (case.priority, case.compartment, case.status) == ("P0", "sensitive", "new")
+    assert hotline.reporter_of(number).minor
+    # Help for children is at hand, and no guardian was asked for anything.
+    bodies = about(hotline.app.calls.rules.directory, "pekerja_anak", "k3")
+    assert "129" in [number.dial for body in bodies for number in body.numbers]
+    assert not hotline.rows("SELECT * FROM recording")
+    # An agent has it in hand: nobody has to be called out of bed.
+    assert case.taken_at is not None
+    # Only who is named for such cases knows of it.
+    for person in (TRIAGE, P32, ITJEN):
+        assert await hotline.finds(person, number) == ()
+    assert await hotline.finds(TRIAGE, number, named=True) == (case.id,)
+
+
+# --- 12 -----------------------------------------------------------------------------------------
+
+
+async def test_a_call_drops_and_the_caller_is_back(hotline: Journey) -> None:
+    first = await hotline.agent("sari")
+    await hotline.pass_time(1)
+    caller = await hotline.dial()
+    await caller.press("1", "2")
+    talk = await first.take()
+    number, pin = talk["case"]["number"], talk["case"]["pin"]
+    await first.write(talk["id"], employer="PT Maju", topic="phk_pesangon")
+    opened = hotline.clock.now()
+    await hotline.app.emit(LegGone(caller.phone, Cause.LOST))
+    await hotline.settle()
+    await first.wrap_up("dropped")
+    case = hotline.case(number)
+    assert case.status == "draft"
+    # Another agent has been idle for longer, and the same one is preferred.
+    second = await hotline.agent("budi")
+    await hotline.pass_time(4 * MINUTE_S)
+    back = await hotline.dial()
+    heard = await back.press("1")
+    assert "sebelumnya terputus" in heard
+    assert "Maju" not in heard
+    await back.press("1")
+    again = await first.take()
+    assert await second.offer() is None
+    assert (again["case"]["number"], again["case"]["employer"]) == (number, "PT Maju")
+    assert again["case"]["pin"] is None
+    await hotline.app.emit(LegGone(back.phone, Cause.LOST))
+    await hotline.settle()
+    await first.wrap_up("dropped")
+    await hotline.pass_time(10 * MINUTE_S)
+    # From another telephone: number and PIN.
+    elsewhere = await hotline.dial(OTHER)
+    assert "terputus" not in await elsewhere.press("2")
+    heard = await elsewhere.press(number, pin)
+    assert "melanjutkan pengaduan yang terputus" in heard
+    await elsewhere.press("9")
+    last = await first.take()
+    await first.write(last["id"], narrative="Di-PHK tanpa pesangon.")
+    await elsewhere.hang_up()
+    await first.wrap_up()
+    (case,) = hotline.cases()  # no second one
+    assert case.status == "new"
+    links = hotline.links(case.id)
+    assert [link.role for link in links] == ["opened", "continued", "continued"]
+    calls = [caller.call.id, back.call.id, elsewhere.call.id]
+    assert [link.call for link in links] == calls
+    assert [link.resumes for link in links] == [None, calls[0], calls[1]]
+    # Clocks count from the first call.
+    assert case.opened_at <= opened
+    assert hotline.clocks(number)["resolve"].started == case.opened_at
+
+
+async def test_what_an_agent_began_to_write_is_not_thrown_away(hotline: Journey) -> None:
+    agent = await hotline.agent("sari")
+    for number, fields in ((SARI, {"employer": "PT Maju"}), (OTHER, {})):
+        caller = await hotline.dial(number)
+        await caller.press("1", "1")
+        talk = await agent.take()
+        if fields:
+            await agent.write(talk["id"], **fields)
+        await caller.hang_up()
+        await agent.wrap_up("dropped")
+        await hotline.pass_time(1)
+    assert [case.status for case in hotline.cases()] == ["draft", "draft"]
+    await hotline.pass_time(DAY_S)
+    assert [case.status for case in hotline.cases()] == ["new", "abandoned"]
+
+
+# --- and besides ----------------------------------------------------------------------------------
+
+
+async def test_a_complaint_is_withdrawn_by_its_reporter(hotline: Journey) -> None:
+    agent = await hotline.agent("sari")
+    number, pin = await hotline.complain(agent, "1", "1", topic="upah_tunggak")
+    await hotline.accepted(number)
+    caller = await hotline.dial(OTHER)
+    await caller.press("2", number, pin)
+    assert "berhenti menanganinya" in await caller.press("7")
+    await caller.press("1")
+    assert hotline.case(number).status == "in_progress"
+    assert "sudah ditarik kembali" in await caller.press("2")
+    await caller.hang_up()
+    case = hotline.case(number)
+    assert case.status == "withdrawn"
+    moved = hotline.facts("case_moved", case=case.id)[-1]
+    assert (moved.data["event"], moved.data["actor"]) == ("withdraw", "reporter")
+    (sent,) = hotline.rows('SELECT * FROM assignment WHERE "case" = :c', c=case.id)
+    assert sent.ended_at is not None
+    assert hotline.standing(number).due is None
+
+
+async def test_a_prank(hotline: Journey) -> None:
+    agent = await hotline.agent("sari")
+    caller = await hotline.dial()
+    await caller.press("1", "6")
+    await agent.take()
+    await caller.hang_up()
+    await agent.wrap_up("abusive")
+    (case,) = hotline.cases()
+    assert case.status == "abandoned"
+    assert caller.call.outcome == "abusive"
+    assert not hotline.rows("SELECT * FROM timer WHERE kind = 'case'")
+    # Whoever calls from there is not offered to go on with it.
+    again = await hotline.dial()
+    assert "terputus" not in await again.press("1")
+
+
+async def test_an_employer_asks_whether_there_is_a_complaint(hotline: Journey) -> None:
+    agent = await hotline.agent("sari")
+    number, _ = await hotline.complain(
+        agent, "1", "1", topic="upah_tunggak", employer="PT Maju", reporter_name="Budi"
+    )
+    await hotline.followed_up(number)
+
+    async def fishes(caller_number: str, about: str) -> str:
+        """What somebody hears who tries a number, a star, and a person."""
+        caller = await hotline.dial(caller_number)
+        await caller.press("2", about, "246810")
+        await caller.press("*", "246810")
+        await caller.press("0")
+        talk = await agent.take()
+        shown = str(await agent.console())
+        # A case of its own, and nothing of the one that there is.
+        assert talk["case"]["number"] != number
+        assert "PT Maju" not in shown
+        assert number not in shown
+        for path in (f"/api/cases?query={number}", f"/api/cases/{number}"):
+            with pytest.raises(Exception, match="403"):
+                await agent.ask("GET", path)
+        await caller.hang_up()
+        await agent.wrap_up("wrong_number")
+        return await caller.heard()
+
+    known = await fishes("+622155500001", number)
+    nobodys = await fishes("+622155500002", hotline.unused_number())
+    assert known == nobodys
+    assert "Maju" not in known
+    assert PUBLIC_NOTE not in known
+    assert not hotline.facts("status_read")
