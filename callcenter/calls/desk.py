@@ -18,7 +18,11 @@ from callcenter.calls.outcomes import OUTCOMES, UNSAID
 from callcenter.calls.service import Calls, Done
 from callcenter.calls.vault import service as vault
 from callcenter.cases import service as cases
+from callcenter.cases.errors import Refused
 from callcenter.cases.service import BadForm, CaseForm, CaseView
+from callcenter.cases.statuses import CallRole
+from callcenter.cases.tries import service as tries
+from callcenter.cases.tries.service import NewPin, Said
 from callcenter.cases.work import service as work
 from callcenter.clock import Given
 from callcenter.db import Connection, timers
@@ -175,6 +179,41 @@ class Desk:
         if case is None or not cases.opened_by(connection, stored.call.id, case):
             return None
         return tables.caller_number(self._calls.keys, stored)
+
+    async def recover_pin(self, agent: str, call: str, number: str, said: Said) -> NewPin:
+        """Give the caller, whom the agent talks with, a new PIN for the case ``number``.
+
+        Raises:
+            NotYours: the agent is not talking in this call.
+            Refused: ``unknown`` or ``locked``.
+        """
+        answer: list[NewPin | str] = []
+
+        def decide(connection: Connection, given: Given) -> Done:
+            busy = self._known(connection, agent)
+            if busy.call != call or busy.state is not AgentState.TALKING:
+                raise NotYours(call)
+            found = tries.recover(
+                connection,
+                self._calls.keys,
+                given,
+                call=call,
+                by=agent,
+                number=number,
+                said=said,
+            )
+            if isinstance(found, NewPin):
+                role = CallRole.STATUS_QUERY
+                keys, case = self._calls.keys, found.case
+                cases.link(connection, keys, given.now, call=call, case=case, role=role)
+            answer[:] = [found]
+            return Done()
+
+        await self._calls.commit(decide)
+        (found,) = answer
+        if isinstance(found, str):
+            raise Refused(found)
+        return found
 
     async def wrap_up_done(self, agent: str, outcome: str) -> None:
         """The agent says what the call came to and is free again.

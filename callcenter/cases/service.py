@@ -18,6 +18,7 @@ from callcenter.cases.pins import Weakness
 from callcenter.cases.reporters import service as reporters
 from callcenter.cases.rules import Rules
 from callcenter.cases.statuses import Actor, CallRole, CaseEvent, CaseStatus
+from callcenter.cases.tries import service as tries
 from callcenter.cases.versions import service as versions
 from callcenter.cases.views import CaseForm, CaseView
 from callcenter.cases.work.about import about
@@ -45,19 +46,10 @@ _OPENED_BY = (
     .where(_LINKED, tables.call_case.c.role == CallRole.OPENED.value)
     .order_by(tables.call_case.c.case)
 )
-_TRIES = {
-    name: select(tables.pin_attempt.c.at).where(
-        tables.pin_attempt.c[column] == bindparam("of"),
-        tables.pin_attempt.c.at > bindparam("since"),
-    )
-    for name, column in (("call", "call"), ("case", "case"), ("caller", "caller_hash"))
-}
-_INSERT_TRY = insert(tables.pin_attempt)
 _INSERT_TOPIC = insert(tables.case_topic)
 _NO_TOPIC = delete(tables.case_topic).where(
     tables.case_topic.c.case == bindparam("of"), tables.case_topic.c.topic == bindparam("old")
 )
-_FORGET_PIN = update(tables.call_case).where(tables.call_case.c.case == bindparam("of"))
 _FINAL: Final = tuple(status.value for status in statuses.FINAL)
 _BY_CALLER = (
     select(tables.case.c.id)
@@ -183,43 +175,24 @@ def find_case(
     ``call`` None: it is no call. How often may be tried is in ``pins.LIMITS``.
     """
     row = connection.execute(by_key(tables.case, "number", lock=True), {"key": number}).first()
-    nobodys = f"none:{keys.number_hash(number)[:32]}"  # somebody may have keyed a phone number
-    case = row.id if row is not None else nobodys
-    verdict = pins.decide(_tries(connection, call, case, caller, given.now), given.now)
+    case = tries.tried(keys, number, None if row is None else row.id)
+    verdict = pins.decide(tries.counted(connection, call, case, caller, given.now), given.now)
     right = hmac.compare_digest(
         keys.pin_hash(case, pin), row.pin_hash if row is not None else "0" * 64
     )
     answer = pins.answer(verdict, right=right and row is not None)
     if row is None or answer != "found":
-        if verdict.allowed:
-            made = {"id": given.id(), "case": case, "call": call, "caller_hash": caller}
-            connection.execute(_INSERT_TRY, made | {"at": given.now})
-        data: dict[str, str | int | bool] = {"reason": answer}
-        append(connection, keys, [Fact(CaseFact.PIN_REFUSED, given.now, call=call, data=data)])
+        tries.refuse(connection, keys, given, call, case, caller, why=answer)
         return answer
     if call is not None:
         link(connection, keys, given.now, call=call, case=case, role=CallRole.STATUS_QUERY)
-    data = {"status": row.status}
+    data: dict[str, str | int | bool] = {"status": row.status}
     facts = [Fact(CaseFact.STATUS_READ, given.now, call=call, case=case, data=data)]
     if row.acknowledged_at is None:
         connection.execute(_SET_CASE, {"of": case, "acknowledged_at": given.now})
         facts.append(Fact(CaseFact.ACKNOWLEDGED, given.now, call=call, case=case))
     append(connection, keys, facts)
     return _view(connection, row, keys)
-
-
-def _tries(
-    connection: Connection, call: str | None, case: str, caller: str | None, now: int
-) -> pins.Tries:
-    windows = {limit.per.value: limit.window_s for limit in pins.LIMITS}
-    found = {}
-    for name, of in (("call", call), ("case", case), ("caller", caller)):
-        window_s = windows[name]
-        since = 0 if window_s is None else now - window_s * 1000
-        # None is nobody's: the statement is run all the same.
-        times = connection.execute(_TRIES[name], {"of": of or "", "since": since}).scalars()
-        found[name] = tuple(times)
-    return pins.Tries(**found)
 
 
 def set_pin(
@@ -245,7 +218,7 @@ def set_pin(
     if (weakness := pins.weak(pin, row.number, phone)) is not None:
         return weakness
     connection.execute(_SET_CASE, {"of": case, "pin_hash": keys.pin_hash(case, pin)})
-    connection.execute(_FORGET_PIN, {"of": case, "pin": None})  # nobody else has seen the new one
+    tries.forget_pin(connection, case)
     append(connection, keys, [Fact(CaseFact.PIN_SET, given.now, call=call, agent=by, case=case)])
     return None
 

@@ -7,9 +7,13 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Path
 
+from callcenter.calls import callers
 from callcenter.calls.console import ConsoleView, view
 from callcenter.calls.errors import MessageRefused, NotNow
 from callcenter.calls.telling import TellingView
+from callcenter.cases import numbers
+from callcenter.cases.errors import BadForm
+from callcenter.cases.tries.service import Said
 from callcenter.db import Connection
 from callcenter.db.facts import last_sealed
 from callcenter.messages.model import Channel, Reason
@@ -19,7 +23,9 @@ from callcenter.web.documents import (
     CaseDraft,
     Console,
     Done,
+    LostPinBody,
     MessageBody,
+    NewPinDocument,
     OutcomeBody,
     PhoneBody,
     StateBody,
@@ -94,6 +100,19 @@ async def send_number(call: Id, body: MessageBody, me: Agent, deps: DepsOf) -> D
         raise MessageRefused(Reason.NO_SENDER.value)
     await deps.telling.send_number(me.account.id, call, Channel(body.channel))
     return Done()
+
+
+@router.post("/calls/{call}/pin")
+async def new_pin(call: Id, body: LostPinBody, me: Agent, deps: DepsOf) -> NewPinDocument:
+    """A new PIN for a caller who lost it: two things besides the number must be right, none wrong.
+    409 ``refused``: ``unknown`` (also where there is no such case), or ``locked``."""
+    number = numbers.typed(body.number)
+    if number is None:
+        raise BadForm({"number": "is not a case number"})
+    phone = callers.normalise(body.phone) if body.phone.strip() else None
+    said = Said(name=body.name.strip(), phone=phone or "", employer=body.employer.strip())
+    made = await deps.desk.recover_pin(me.account.id, call, number, said)
+    return NewPinDocument(number=made.number, pin=made.pin)
 
 
 @router.post("/wrap-up/done")

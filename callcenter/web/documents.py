@@ -228,6 +228,22 @@ class MessageBody(Body):
     channel: Literal["sms", "whatsapp"]
 
 
+class LostPinBody(Body):
+    """What a caller who lost the PIN says of the case. "" is not said."""
+
+    number: Annotated[Line, Field(max_length=20)]
+    name: Annotated[Line, Field(max_length=NAME_CHARS)] = ""
+    phone: Annotated[Line, Field(max_length=40)] = ""
+    employer: Annotated[Line, Field(max_length=NAME_CHARS)] = ""
+
+
+class NewPinDocument(Document):
+    """It is shown this once."""
+
+    number: str
+    pin: str
+
+
 class SentMessage(Document):
     """``reason``: why it was refused."""
 

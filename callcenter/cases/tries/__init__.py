@@ -1,0 +1,1 @@
+"""Tries at a PIN, and a lost one."""
