@@ -31,6 +31,7 @@ from callcenter.calls.service import Calls, Send
 from callcenter.calls.telling import Telling
 from callcenter.calls.vault import service as vault
 from callcenter.cases.post import letters
+from callcenter.cases.post.service import became
 from callcenter.cases.rules import Rules
 from callcenter.clock import Clock, JumpClock, SystemClock
 from callcenter.db import Connection, Database, DatabaseAway, migrate
@@ -257,6 +258,7 @@ def _post(
         post.messenger = Messenger(
             store.db, store.keys, store.clock, texts=writing.texts, senders=ours, tell=sealer.nudge
         )
+        post.messenger.known = became
         post.telling = Telling(calls, writing, post.messenger.nudge)
     return post
 
@@ -560,8 +562,7 @@ class _Server(uvicorn.Server):
 
 
 def _say_who_is_phoned(app: App) -> None:
-    """Units that nobody can write to: cases that wait for them are on the list of those to phone
-    at once."""
+    """Units that nobody can write to: what waits for them is on the list of those to phone."""
     if app.settings.smtp_url is None:
         log.warning("SMTP_URL is not set: no unit is written to, each has to be phoned")
     elif silent := letters.without_address(app.calls.rules.units):

@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import Row
 
 from callcenter.clock import Given
-from callcenter.db import Connection, exclusive, upsert
+from callcenter.db import Connection, by_key, exclusive, upsert
 from callcenter.db.facts import Fact, append
 from callcenter.db.keys import FORGOTTEN, KeyForgotten, Keys, Tampered
 from callcenter.messages import rules, tables
@@ -190,6 +190,21 @@ def sent(connection: Connection, keys: Keys, case: str) -> list[Sent]:
             )
         )
     return found
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of a message: ids and codes."""
+
+    case: str | None
+    unit: str | None
+    template: str
+    state: State
+
+
+def outcome(connection: Connection, message: str) -> Outcome | None:
+    """How ``message`` stands; None: there is none."""
+    row = connection.execute(by_key(tables.message), {"key": message}).first()
+    return None if row is None else Outcome(row.case, row.unit, row.template, State(row.state))
 
 
 def put_since(connection: Connection, case: str, template: str, since: int) -> bool:

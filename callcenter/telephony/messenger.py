@@ -36,6 +36,10 @@ AT_LEAST_S = 5
 T = TypeVar("T")
 
 
+#: Given the id of a message that something became of, in the transaction that notes it.
+Known = Callable[[Connection, Given, str], None]
+
+
 class Messenger:
     """Takes messages to ``senders``. ``tell``: called when there are Facts to seal."""
 
@@ -56,6 +60,8 @@ class Messenger:
         self._senders = senders
         self._tell = tell
         self._wanted = asyncio.Event()
+        #: Set by whoever assembles: what is done besides when something became of a message.
+        self.known: Known | None = None
 
     def nudge(self) -> None:
         """A message was put; call it after the commit."""
@@ -159,8 +165,8 @@ class Messenger:
         code: int = 0,
         reason: Reason | None = None,
     ) -> None:
-        await self._write(
-            lambda conn, given: messages.became(
+        def note(conn: Connection, given: Given) -> None:
+            new = messages.became(
                 conn,
                 self._keys,
                 given.now,
@@ -170,12 +176,18 @@ class Messenger:
                 code=code,
                 reason=reason,
             )
-        )
+            if new and self.known is not None:
+                self.known(conn, given, letter.id)
+
+        await self._write(note)
 
     async def _postpone(self, letter: Letter, code: int = 0) -> None:
-        await self._write(
-            lambda conn, given: messages.postpone(conn, self._keys, given, letter.id, code)
-        )
+        def note(conn: Connection, given: Given) -> None:
+            new = messages.postpone(conn, self._keys, given, letter.id, code)
+            if new and self.known is not None:
+                self.known(conn, given, letter.id)
+
+        await self._write(note)
 
     async def _write(self, fn: Callable[[Connection, Given], T]) -> T:
         given = Given(self._clock.now())

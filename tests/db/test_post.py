@@ -94,6 +94,13 @@ class Office(Desk):
     def sms(self) -> list[tuple[str, str]]:
         return [(one.recipient, one.text) for one in self.sent() if not one.subject]
 
+    def fails(self, message: str) -> None:
+        def fail(conn: Connection) -> None:
+            messages.became(conn, self.keys, self.now, message, Event.FAIL)
+            post.became(conn, Given(self.now), message)
+
+        self.do(fail)
+
     def put(self, case: str) -> list[tuple[str, str, str | None]]:
         """Template, state and reason of every message about ``case``, oldest first."""
         row = message_tables.message.c
@@ -272,6 +279,26 @@ def test_an_address_that_is_taken_away_puts_it_on_the_list(office: Office) -> No
     office.until(due)
     assert [(one.case, one.told_at) for one in office.to_phone(office.now)] == [(case, None)]
     assert office.next_look(case) != due
+
+
+def test_mail_that_does_not_arrive_puts_it_on_the_list(office: Office) -> None:
+    case = routed(office)
+    office.now += 1
+    other = routed(office)
+    first, second = office.do(
+        lambda conn: messages.asked(conn, office.keys, office.now, TEXTS, 100)
+    )
+    office.fails(first.id)
+    assert [one.since for one in office.to_phone(office.now)] == [office.now]
+    office.now += 1
+    office.fails(first.id)  # told again, it changes nothing
+    assert [one.since for one in office.to_phone(office.now)] == [office.now - 1]
+    office.move(other, E.DECLINE, A.OFFICER, "o", reason="not_ours", unit="P31")
+    office.move(case, E.ACCEPT, A.OFFICER, "o")
+    office.fails(second.id)
+    assert office.to_phone(office.now) == []
+    (sent,) = office.all(tables.assignment, other)
+    assert sent["phone_from"] > office.now
 
 
 # --- reporters ------------------------------------------------------------------------------------

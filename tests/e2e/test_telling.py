@@ -8,13 +8,13 @@ import asyncio
 import email
 import email.policy
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
 import yaml
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from callcenter import settings as settings_module
 from callcenter.app import App, assemble, running
@@ -27,6 +27,7 @@ from callcenter.cases.work import service as work
 from callcenter.clock import Given, JumpClock
 from callcenter.db import Connection, timers
 from callcenter.messages import service as messages
+from callcenter.messages import tables as message_tables
 from tests.e2e.application import flows_with_hours
 from tests.e2e.postbox import Postbox, Script
 from tests.rules.histories import OPEN
@@ -109,6 +110,8 @@ class Ministry:
                 # Whoever works goes on first; a jump is for when all wait.
                 for _ in range(10):
                     await asyncio.sleep(0.002)
+                if self.app.db.read_sync(_under_way) or true():
+                    continue
                 self.clock.jump()
                 due = (self.app.db.read_sync(ask) for ask in (timers.next_due, messages.next_due))
                 self.clock.set(min((at for at in due if at is not None), default=0))
@@ -117,6 +120,12 @@ class Ministry:
         now = self.clock.now()
         found = self.app.db.read_sync(lambda conn: post.to_phone(conn, now, 10))
         return [one.case for one in found]
+
+
+def _under_way(connection: Connection) -> bool:
+    """Whether mail is being handed over."""
+    asked = select(message_tables.message.c.id).where(message_tables.message.c.state == "asked")
+    return connection.execute(asked).first() is not None
 
 
 @pytest.fixture
@@ -130,9 +139,8 @@ def flows(tmp_path: Path) -> Path:
     return folder
 
 
-async def test_a_unit_is_told_until_it_accepts(
-    sqlite_url: str, tmp_path: Path, flows: Path
-) -> None:
+@pytest.fixture
+async def ministry(sqlite_url: str, tmp_path: Path, flows: Path) -> AsyncIterator[Ministry]:
     with Postbox() as box:
         settings = settings_module.load(
             {
@@ -147,11 +155,24 @@ async def test_a_unit_is_told_until_it_accepts(
         clock = JumpClock(OPEN)
         app = assemble(settings, clock=clock, speaks=False)
         async with running(app):
-            ministry = Ministry(app, clock, box)
-            await _story(ministry, box)
+            yield Ministry(app, clock, box)
 
 
-async def _story(ministry: Ministry, box: Postbox) -> None:
+async def test_a_mail_that_is_refused_for_good_has_the_unit_phoned_at_once(
+    ministry: Ministry,
+) -> None:
+    ministry.box.script = Script({"RCPT": "550 no such mailbox"})
+    await ministry.opened()
+    await ministry.move(E.VERIFY, A.TRIAGE)
+    await ministry.move(E.ROUTE, A.TRIAGE, unit="P32")
+    assert ministry.to_phone() == []
+    await ministry.until(lambda: ministry.to_phone() == [ministry.case])
+    assert ministry.clock.now() < OPEN + DAY_MS
+    assert ministry.box.mails == []
+
+
+async def test_a_unit_is_told_until_it_accepts(ministry: Ministry) -> None:
+    box = ministry.box
     await ministry.opened()
     await ministry.move(E.VERIFY, A.TRIAGE)
     box.script = Script({"RCPT": "450 greylisted"})

@@ -37,6 +37,7 @@ class Writing(msgspec.Struct, frozen=True):
 
 WAITING: Final = "unit_waiting"
 STILL_WAITING: Final = "unit_still_waiting"
+WAITINGS: Final = frozenset({WAITING, STILL_WAITING})
 CLOSING: Final = "case_closing"
 _GONE: Final = "unit_gone"
 #: To the desk of a unit, by what has happened.

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import bindparam, literal_column, select, update
 
 from callcenter.cases import tables
+from callcenter.cases.assignments import AssignmentState
 from callcenter.cases.clocks import Clock, Kind
 from callcenter.cases.post import contact as contacts
 from callcenter.cases.post import letters
@@ -24,7 +25,7 @@ from callcenter.clock import Given
 from callcenter.db import Connection
 from callcenter.db.keys import Keys
 from callcenter.messages import service as messages
-from callcenter.messages.model import Channel, Reason
+from callcenter.messages.model import FAILED, Channel, Reason
 from callcenter.messages.rules import Hours
 from callcenter.messages.service import About
 from callcenter.topics import Compartment
@@ -35,6 +36,11 @@ _TOLD = select(tables.assignment.c.told_at, tables.assignment.c.phone_from).wher
     tables.assignment.c.case == bindparam("of"), _OPEN
 )
 _SET_TOLD = update(tables.assignment).where(tables.assignment.c.case == bindparam("of"), _OPEN)
+_PHONE_NOW = _SET_TOLD.where(
+    tables.assignment.c.unit == bindparam("to"),
+    tables.assignment.c.state == AssignmentState.SENT.value,
+    tables.assignment.c.phone_from > bindparam("now"),
+)
 _TO_PHONE = (
     select(
         tables.case.c.id,
@@ -126,7 +132,7 @@ class _Post:
             return
         params = letters.to_unit(self.row["number"], self.writing.pages)
         refused = self._put(Channel.EMAIL, name, to.language, to.address, params, unit=to.unit)
-        if name in (letters.WAITING, letters.STILL_WAITING):
+        if name in letters.WAITINGS:
             self._told(written=refused is None)
 
     def _told(self, *, written: bool) -> None:
@@ -247,11 +253,22 @@ class ToPhone(msgspec.Struct, frozen=True):
     told_at: int | None
 
 
+def became(connection: Connection, given: Given, message: str) -> None:
+    """Something became of ``message``. If it told a unit that a case waits for it and did not
+    arrive, the unit is phoned at once: its address may be wrong."""
+    found = messages.outcome(connection, message)
+    if found is None or found.state not in FAILED or found.template not in letters.WAITINGS:
+        return
+    now = given.now
+    wanted = {"of": found.case, "to": found.unit, "now": now, "phone_from": now}
+    connection.execute(_PHONE_NOW, wanted)
+
+
 def to_phone(connection: Connection, now: int, most: int) -> list[ToPhone]:
     """The list of the head of triage: cases whose unit is to be phoned, longest waiting first.
 
     A unit is phoned when it has not accepted a case in the limit ``unaccepted``, and at once when
-    nobody can write to it: it has no address, or there is no mail server. Cases that not everybody
-    may know of are among them: who is shown one is the caller's to decide.
+    nobody can write to it: it has no address, there is no mail server, or its mail failed. Cases
+    that not everybody may know of are among them: who is shown one is the caller's to decide.
     """
     return [ToPhone(*row) for row in connection.execute(_TO_PHONE, {"now": now, "most": most})]
