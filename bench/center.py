@@ -266,6 +266,8 @@ def add_agent(connection: Connection, name: str, device: line.Device | None = No
             device_kind=device.kind.value if device else None,
             device_address=device.address if device else None,
             active=True,
+            head=False,
+            named=False,
             created_at=0,
         )
     )

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Table, create_engine, insert, select, text
 
 from callcenter.calls.tables import call as call_table
 from callcenter.cases import numbers, tables, words
+from callcenter.cases.places import place_of
 from callcenter.cases.reporters import service as reporters
 from callcenter.cases.service import CaseForm
 from callcenter.cases.statuses import FINAL, Actor, CaseEvent, CaseStatus
@@ -249,6 +250,7 @@ def _copy(
         "narrative": sealer.encrypt(story.encode(), "case.narrative"),
         "employer": sealer.encrypt(employer.encode(), "case.employer"),
         "employer_hash": keys.word_hash("employer", words.employer(employer)),
+        "place": place_of(CaseStatus(row["status"]), row["due_at"], row["updated_at"]),
     }
     copied[tables.reporter][0] |= {
         "key": sealers["reporter"][1],

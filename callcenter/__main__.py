@@ -232,6 +232,11 @@ def user_add(
         typer.Option(help="What the agent answers with: browser, sip, phone or simulated"),
     ] = None,
     address: Annotated[str, typer.Option(help="sip:… or a telephone number in E.164")] = "",
+    unit: Annotated[str | None, typer.Option(help="An officer's unit, by its code")] = None,
+    head: Annotated[bool, typer.Option("--head", help="The head of that unit")] = False,
+    named: Annotated[
+        bool, typer.Option("--named", help="May see sensitive cases: named for them")
+    ] = False,
     password_stdin: PasswordStdin = False,
 ) -> None:
     """Make an account. Its password is made and shown once, unless it is given."""
@@ -249,6 +254,9 @@ def user_add(
         password=password,
         language=language,
         device=Device(kind, address) if kind else None,
+        unit=unit,
+        head=head,
+        named=named,
     )
     with _store(settings) as store:
         add_account(store, settings, new, topic)

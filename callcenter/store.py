@@ -20,6 +20,7 @@ from callcenter.cases import rules as rule_files
 from callcenter.cases.post import letters
 from callcenter.cases.post.letters import Writing
 from callcenter.cases.rules import Rules
+from callcenter.cases.units import Units
 from callcenter.clock import Clock, SystemClock
 from callcenter.db import Connection, Database, migrate
 from callcenter.db.journal import Journal
@@ -33,7 +34,7 @@ from callcenter.people.permissions import Role
 from callcenter.people.service import People
 from callcenter.queue import service as queue
 from callcenter.settings import Settings
-from callcenter.topics import Topic, uppers
+from callcenter.topics import Topic, Track, uppers
 
 
 class AlreadyRunning(Exception):
@@ -135,7 +136,10 @@ def hold(settings: Settings) -> IO[str] | None:
 _FIRST: Final = (
     ("agen", Role.AGENT, "Agen", "/console"),
     ("penyelia", Role.SUPERVISOR, "Penyelia", "/board"),
-    ("petugas", Role.OFFICER, "Petugas", "/cases"),
+    ("petugas", Role.OFFICER, "Petugas triase", "/cases"),
+    ("kepala", Role.OFFICER, "Kepala triase", "/cases"),
+    ("disnaker", Role.OFFICER, "Petugas disnaker", "/cases"),
+    ("itjen", Role.OFFICER, "Petugas inspektorat", "/cases"),
     ("admin", Role.ADMIN, "Admin", "/"),
 )
 
@@ -147,8 +151,10 @@ def add_account(
 
     Raises:
         BadAccount: with every field that is wrong.
-        FlowErrors, TopicError: the topics can't be read.
+        FlowErrors, TopicError, FileError: topics or units can't be read.
     """
+    if new.unit is not None:
+        accounts.check_unit(new.unit, read_rules(settings).units.inner)
     if new.role is not Role.AGENT:
         return store.people.add(new)
     known = uppers(read_topics(settings))
@@ -166,11 +172,32 @@ def first_accounts(store: Store, settings: Settings) -> list[tuple[str, str, str
     if store.db.read_sync(accounts.count):
         return []
     made = []
+    units = _first_units(read_rules(settings).units)
     for username, role, name, page in _FIRST:
         password = passwords.readable()
-        add_account(store, settings, NewAccount(username, name, role, password))
+        new = NewAccount(
+            username,
+            name,
+            role,
+            password,
+            unit=units.get(username),
+            head=username == "kepala",
+            named=username == "kepala",
+        )
+        add_account(store, settings, new)
         made.append((username, password, page))
     return made
+
+
+def _first_units(units: Units) -> dict[str, str]:
+    """Whose officers the first accounts are: of triage, of a province, of the inspectorate."""
+    province = "32" if "32" in units.provinces else min(units.provinces)
+    return {
+        "petugas": units.triage,
+        "kepala": units.triage,
+        "disnaker": units.provincial(province).code,
+        "itjen": units.tracks[Track.INTEGRITAS],
+    }
 
 
 def read_rules(settings: Settings, channels: Collection[Channel] = ()) -> Rules:

@@ -12,7 +12,9 @@ from callcenter import resources
 from callcenter.calls.console import ConsoleView
 from callcenter.calls.desk import Desk
 from callcenter.calls.service import Calls, Send
-from callcenter.cases.desk.service import CaseRow, list_cases
+from callcenter.cases.desk import service as desk_lists
+from callcenter.cases.desk.service import CaseRow, List, Search
+from callcenter.cases.secrecy import Person
 from callcenter.cases.service import CaseView, RecordingRow, by_number, calls_of, recordings_of
 from callcenter.clock import JumpClock
 from callcenter.db import Connection, Database
@@ -20,6 +22,7 @@ from callcenter.db.facts import Fact, Sealer, sealed
 from callcenter.db.keys import Keys
 from callcenter.ivr import loader
 from callcenter.line import Device, DeviceKind, Line, Signal
+from callcenter.people.permissions import Role
 from callcenter.people.tables import account
 from callcenter.queue import service as queue
 from callcenter.telephony.performer import Performer
@@ -131,6 +134,8 @@ class Hotline:
                     language="id",
                     password_hash="-",
                     active=True,
+                    head=False,
+                    named=False,
                     created_at=0,
                 )
             )
@@ -188,7 +193,13 @@ class Hotline:
         return await self.database.read(lambda conn: by_number(conn, self.keys, number))
 
     async def cases(self) -> tuple[list[CaseRow], int]:
-        return await self.database.read(list_cases)
+        """All cases, as an officer of triage sees them who is named for sensitive ones."""
+        rules, now = self.calls.rules, self.clock.now()
+        reader = Person("reader", Role.OFFICER, rules.units.triage, named=True)
+        found = await self.database.read(
+            lambda conn: desk_lists.page(conn, self.keys, rules, reader, List.ALL, Search(), now)
+        )
+        return found.cases, found.total
 
     async def recordings_of(self, case: str) -> list[RecordingRow]:
         return await self.database.read(lambda connection: recordings_of(connection, case))

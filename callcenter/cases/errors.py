@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from callcenter.cases.views import CaseView
+from collections.abc import Sequence
+
+from callcenter.cases.views import CaseView, Change
 
 
 class Refused(Exception):
@@ -20,13 +22,21 @@ class Refused(Exception):
 
 class StaleCase(Exception):
     """Somebody else changed the case since the version that was seen. ``version``: what it is in
-    now; ``current``: the case as it is, for its agent."""
+    now; ``current``: the case as it is, for its agent; ``changes``: what became different, as far
+    as whoever is told may see it."""
 
-    def __init__(self, case: str, version: int, current: CaseView | None = None) -> None:
+    def __init__(
+        self,
+        case: str,
+        version: int,
+        current: CaseView | None = None,
+        changes: Sequence[Change] = (),
+    ) -> None:
         super().__init__("the case was changed meanwhile")
         self.case = case
         self.version = version
         self.current = current
+        self.changes = changes
 
 
 class BadForm(ValueError):

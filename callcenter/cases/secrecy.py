@@ -137,11 +137,14 @@ class Secrecy(msgspec.Struct, frozen=True):
 
 
 class Person(msgspec.Struct, frozen=True):
-    """Somebody with an account. ``unit``: the officer's."""
+    """Somebody with an account. ``unit``: the officer's; ``head`` of it; ``named`` for sensitive
+    cases."""
 
     id: str
     role: Role
     unit: str | None = None
+    head: bool = False
+    named: bool = False
 
 
 class Place(msgspec.Struct, frozen=True):

@@ -81,6 +81,8 @@ case = Table(
     Column("incident_on", Date),
     Column("workers", Integer),
     Column("outcome", String(40)),
+    #: Many reporters' complaints are joined under it; it has no reporter of its own.
+    Column("gathers", Boolean, nullable=False),
     Column("parent", String(40), ForeignKey("case_record.id")),
     Column("merged_into", String(40), ForeignKey("case_record.id")),
     Column("opened_at", BigInteger, nullable=False),
@@ -90,6 +92,7 @@ case = Table(
     Column("taken_at", BigInteger),  #: somebody of the staff did something to it
     #: The earliest running clock: for lists. The clocks themselves are computed from the Facts.
     Column("due_at", BigInteger),
+    Column("place", BigInteger, nullable=False),  #: in every list; see cases/places.py
     Column("version", Integer, nullable=False),
     Column("held_at", BigInteger),  #: law enforcement runs: nothing is erased
     Column("key", LargeBinary),  #: wrapped; empty once the case was forgotten
@@ -98,19 +101,24 @@ case = Table(
     Column("employer_hash", LargeBinary(16)),  #: keyed, of the name as words.employer gives it
     Column("summary", Text),  #: the officer's words, fit to be searched
     Column("public_note", Text),  #: the newest one; what the telephone reads
-    Index("ix_case_status_updated", "status", "updated_at"),
-    Index("ix_case_updated", "updated_at"),
-    Index("ix_case_unit_due", "unit", "due_at"),
-    Index("ix_case_custodian", "custodian", "updated_at"),
+    Index("ix_case_place", "place"),
+    Index("ix_case_status", "status", "place"),
+    Index("ix_case_topic", "topic", "place"),
+    Index("ix_case_topic_status", "topic", "status", "place"),
+    Index("ix_case_unit", "unit", "place"),
+    Index("ix_case_officer", "officer", "place"),
+    Index("ix_case_custodian", "custodian", "place"),
     Index("ix_case_reporter", "reporter"),
     Index("ix_case_employer", "employer_hash", "opened_at"),
     Index("ix_case_parent", "parent"),
-    Index(
-        "ix_case_due",
-        "due_at",
-        sqlite_where=text("due_at IS NOT NULL"),
-        postgresql_where=text("due_at IS NOT NULL"),
-    ),
+    Index("ix_case_merged", "merged_into"),
+)
+#: Those that other units may see too.
+Index(
+    "ix_case_open",
+    case.c.place,
+    sqlite_where=text("secret IS 0"),
+    postgresql_where=text("secret IS false"),
 )
 
 #: Those that were not forgotten.
@@ -219,6 +227,19 @@ escalation = Table(
     Column("at", BigInteger, nullable=False),
     Column("to_role", String(24), nullable=False),
     Column("acked_at", BigInteger),
+)
+
+#: Somebody looks where they may not, for a reason; why, in words, is a note of the case.
+glass = Table(
+    "case_glass",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("case", String(40), ForeignKey("case_record.id"), nullable=False),
+    Column("account", String(40), nullable=False),
+    Column("emergency", String(16), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Index("ix_case_glass_account", "account", "case", "until"),
 )
 
 #: A body outside that a case was referred to, with its own id for it.

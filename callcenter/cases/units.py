@@ -76,6 +76,11 @@ class Units(msgspec.Struct, frozen=True):
     tracks: Mapping[Track, str]
     triage: str
 
+    @property
+    def inner(self) -> frozenset[str]:
+        """The codes of those that cases are assigned to; the others are bodies outside."""
+        return frozenset(code for code, unit in self.units.items() if not unit.external)
+
     def provincial(self, province: str) -> Unit:
         """The province's own unit; the loader makes sure that there is one.
 

@@ -1,8 +1,13 @@
-"""A case as its agent sees it and writes it down."""
+"""A case as its agent sees it and writes it down; what became different."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
+
+#: Of a field, in a version.
+Value = str | int | bool | None
 
 
 class CaseView(msgspec.Struct, frozen=True):
@@ -34,3 +39,12 @@ class CaseForm(msgspec.Struct, frozen=True):
     reporter_name: str | None = None
     employer: str | None = None
     anonymous: bool | None = None
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What became different with ``version``: field → what it was, what it is."""
+
+    version: int
+    at: int
+    by: str | None
+    fields: Mapping[str, tuple[Value, Value]]

@@ -35,6 +35,7 @@ MAILS: Final[dict[str, tuple[str, ...]]] = dict.fromkeys(
         "unit_pressed",  #: the reporter presses for an answer
         "unit_due",  #: a limit comes near
         "head_late",  #: to the head of a unit: a limit has passed
+        "head_opened",  #: to the head of triage: somebody looks where they may not, with a reason
         "directorate_late",  #: it has passed twice over
         "inspectorate_review",  #: a case was opened again too often
         "on_call",  #: life may be in danger

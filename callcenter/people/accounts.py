@@ -31,7 +31,8 @@ class BadAccount(Exception):
 
 
 class Account(msgspec.Struct, frozen=True):
-    """One member of the staff."""
+    """One member of the staff. ``unit``: an officer's, its code; ``head`` of it; ``named`` for
+    sensitive cases."""
 
     id: str
     username: str
@@ -40,6 +41,9 @@ class Account(msgspec.Struct, frozen=True):
     language: str
     device: Device | None  #: None: what the running line offers
     active: bool
+    unit: str | None = None
+    head: bool = False
+    named: bool = False
 
 
 class NewAccount(msgspec.Struct, frozen=True):
@@ -51,6 +55,9 @@ class NewAccount(msgspec.Struct, frozen=True):
     password: str
     language: str = "id"
     device: Device | None = None
+    unit: str | None = None
+    head: bool = False
+    named: bool = False
 
 
 def check(new: NewAccount) -> None:
@@ -77,6 +84,10 @@ def check(new: NewAccount) -> None:
             wrong["device"] = "only an agent has one"
         elif new.device.kind in (DeviceKind.SIP, DeviceKind.PHONE) and not new.device.address:
             wrong["device"] = "a SIP device or a phone needs an address"
+    if new.unit is not None and new.role is not Role.OFFICER:
+        wrong["unit"] = "only an officer has one"
+    if new.head and new.unit is None:
+        wrong["head"] = "of which unit?"
     if wrong:
         raise BadAccount(**wrong)
 
@@ -102,6 +113,16 @@ def check_topics(topics: Collection[str], known: Collection[str]) -> None:
         raise BadAccount(topic=f"{', '.join(unknown)}: no such topic")
 
 
+def check_unit(unit: str | None, known: Collection[str]) -> None:
+    """Refuse a unit that there is not.
+
+    Raises:
+        BadAccount: it names the known ones.
+    """
+    if unit is not None and unit not in known:
+        raise BadAccount(unit=f"{unit}: no such unit; there are {', '.join(sorted(known))}")
+
+
 def add(conn: Connection, given: Given, new: NewAccount, password_hash: str) -> Account:
     """Store a checked ``new`` with the hash of its password.
 
@@ -111,7 +132,16 @@ def add(conn: Connection, given: Given, new: NewAccount, password_hash: str) -> 
     if by_username(conn, new.username) is not None:
         raise BadAccount(username="is taken")
     made = Account(
-        given.id(), new.username, new.name.strip(), new.role, new.language, new.device, True
+        given.id(),
+        new.username,
+        new.name.strip(),
+        new.role,
+        new.language,
+        new.device,
+        True,
+        new.unit,
+        new.head,
+        new.named,
     )
     conn.execute(
         insert(account).values(
@@ -124,6 +154,9 @@ def add(conn: Connection, given: Given, new: NewAccount, password_hash: str) -> 
             device_kind=made.device.kind.value if made.device else None,
             device_address=made.device.address if made.device else None,
             active=True,
+            unit=made.unit,
+            head=made.head,
+            named=made.named,
             created_at=given.now,
         )
     )
@@ -143,6 +176,9 @@ def from_row(row: RowMapping) -> Account:
         language=row["language"],
         device=device,
         active=row["active"],
+        unit=row["unit"],
+        head=row["head"],
+        named=row["named"],
     )
 
 
@@ -163,6 +199,13 @@ def one(conn: Connection, account_id: str) -> Account | None:
 def every(conn: Connection) -> list[Account]:
     """All accounts, by username."""
     rows = conn.execute(select(account).order_by(account.c.username)).mappings()
+    return [from_row(row) for row in rows]
+
+
+def of_unit(conn: Connection, unit: str) -> list[Account]:
+    """The open accounts of a unit's officers, by name."""
+    query = select(account).where(account.c.unit == unit, account.c.active.is_(True))
+    rows = conn.execute(query.order_by(account.c.name, account.c.id)).mappings()
     return [from_row(row) for row in rows]
 
 

@@ -20,6 +20,9 @@ account: Final = Table(
     # What an agent answers with; null: what the running line offers (a browser, or simulated).
     Column("device_kind", String(16)),
     Column("device_address", String(200)),
+    Column("unit", String(16)),  # an officer's; its code
+    Column("head", Boolean, nullable=False),  # of that unit
+    Column("named", Boolean, nullable=False),  # for sensitive cases
     Column("active", Boolean, nullable=False),
     Column("created_at", BigInteger, nullable=False),
 )

@@ -10,38 +10,47 @@ from sqlalchemy import select
 
 from callcenter.calls.tables import call
 from callcenter.cases import service
-from callcenter.cases.service import CallLink, CaseView
+from callcenter.cases.desk.file import service as files
+from callcenter.cases.desk.file.service import Seen
+from callcenter.cases.rules import Rules
+from callcenter.cases.secrecy import Group, Person
+from callcenter.cases.service import CallLink
 from callcenter.db import Connection
 from callcenter.db.facts import Fact
+from callcenter.db.keys import Keys
 from callcenter.db.tables import fact
-from callcenter.web.documents import CaseDocument
+from callcenter.web.desk_documents import CaseFile
 
 #: The newest this many steps of a case's history are shown.
 MOST_STEPS: Final = 500
 
 
-def document(conn: Connection, view: CaseView, staff: Mapping[str, str]) -> CaseDocument:
-    """The case of ``view``; ``staff``: account id -> name."""
-    links = service.calls_of(conn, view.id)
-    return CaseDocument.model_validate(
-        {
-            **{
-                name: getattr(view, name)
-                for name in CaseDocument.model_fields
-                if hasattr(view, name)
-            },
-            "custodian": _name(view.custodian, staff),
-            "calls": _calls(conn, links, staff),
-            "recordings": [
-                {"name": one.name, "seconds": one.seconds, "at": one.at}
-                for one in service.recordings_of(conn, view.id)
-            ],
-            "timeline": [
-                {"at": one.at, "kind": one.kind, "by": _name(one.agent, staff), "data": one.data}
-                for one in _history(conn, view.id, [link.call for link in links])
-            ],
-        }
-    )
+def document(
+    conn: Connection,
+    keys: Keys,
+    rules: Rules,
+    person: Person,
+    case: Seen,
+    now: int,
+    staff: Mapping[str, str],
+) -> CaseFile:
+    """The case of ``case`` as ``person`` may see it; ``staff``: account id -> name."""
+    fields = files.file(conn, keys, rules, person, case, now)
+    for name in ("officer", "custodian"):
+        if name in fields:
+            fields[name] = _name(fields[name], staff)
+    for one in fields.get("assignments", ()):
+        one |= {"by": _name(one["by"], staff), "officer": _name(one["officer"], staff)}
+    if case.rights.sees(Group.HISTORY):
+        links = service.calls_of(conn, case.row["id"])
+        notes = files.notes(conn, keys, case)
+        fields["calls"] = _calls(conn, links, staff)
+        fields["timeline"] = [
+            {"at": one.at, "kind": one.kind, "by": _name(one.agent, staff), "data": one.data}
+            | ({"text": text} if (text := notes.get(str(one.data.get("note")))) else {})
+            for one in _history(conn, case.row["id"], [link.call for link in links])
+        ]
+    return CaseFile.model_validate(fields)
 
 
 def _calls(

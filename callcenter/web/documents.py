@@ -51,15 +51,27 @@ class Document(BaseModel):
 
 
 class Problem(Document):
-    """Why a request was refused."""
+    """Why a request was refused. Of a case that others changed meanwhile: ``current`` for its
+    agent, ``version`` and ``changes`` for the desk."""
 
     class Error(Document):
         code: str
         message: str
         fields: dict[str, str] | None = None
         current: CaseDraft | None = None
+        version: int | None = None
+        changes: list[CaseChange] | None = None
 
     error: Error
+
+
+class CaseChange(Document):
+    """What somebody changed: field → what it was and what it is now, as far as I may see it."""
+
+    version: int
+    at: int
+    by: str | None
+    fields: dict[str, tuple[str | int | bool | None, str | int | bool | None]]
 
 
 class Done(Document):
@@ -383,22 +395,6 @@ class BoardDocument(Document):
 # --- cases ------------------------------------------------------------------------------------
 
 
-class CaseRowDocument(Document):
-    number: str
-    topic: str
-    status: str
-    opened_at: int
-    updated_at: int
-    custodian: str | None
-    calls: int
-
-
-class CasePage(Document):
-    cases: list[CaseRowDocument]
-    total: int
-    page: int
-
-
 class CaseCall(Document):
     id: str
     role: str
@@ -412,31 +408,6 @@ class CaseRecording(Document):
     name: str
     seconds: int
     at: int
-
-
-class CaseEvent(Document):
-    at: int
-    kind: str
-    by: str | None
-    data: dict[str, str | int | bool]
-
-
-class CaseDocument(Document):
-    """One case with everything that is known about it."""
-
-    number: str
-    status: str
-    topic: str
-    narrative: str
-    reporter_name: str
-    employer: str
-    opened_at: int
-    updated_at: int
-    version: int
-    custodian: str | None
-    calls: list[CaseCall]
-    recordings: list[CaseRecording]
-    timeline: list[CaseEvent]
 
 
 # --- simulator --------------------------------------------------------------------------------

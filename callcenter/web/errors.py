@@ -123,8 +123,12 @@ def answer(error: Exception) -> Response:
         more["fields"] = {error.field or "event": error.code}
     if isinstance(error, calls.MessageRefused):
         more["fields"] = {"channel": error.reason}
-    if isinstance(error, StaleCase) and error.current is not None:
-        more["current"] = documents.case_of(error.current)
+    if isinstance(error, StaleCase):
+        more["version"] = error.version
+        if error.current is not None:
+            more["current"] = documents.case_of(error.current)
+        else:
+            more["changes"] = error.changes
     if isinstance(error, Throttled):
         headers["Retry-After"] = str(error.retry_after_s)
     elif status == _S.SERVICE_UNAVAILABLE:

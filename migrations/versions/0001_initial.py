@@ -25,6 +25,9 @@ def upgrade() -> None:
         sa.Column("password_hash", sa.String(length=200), nullable=False),
         sa.Column("device_kind", sa.String(length=16), nullable=True),
         sa.Column("device_address", sa.String(length=200), nullable=True),
+        sa.Column("unit", sa.String(length=16), nullable=True),
+        sa.Column("head", sa.Boolean(), nullable=False),
+        sa.Column("named", sa.Boolean(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_account")),
@@ -373,6 +376,7 @@ def upgrade() -> None:
         sa.Column("incident_on", sa.Date(), nullable=True),
         sa.Column("workers", sa.Integer(), nullable=True),
         sa.Column("outcome", sa.String(length=40), nullable=True),
+        sa.Column("gathers", sa.Boolean(), nullable=False),
         sa.Column("parent", sa.String(length=40), nullable=True),
         sa.Column("merged_into", sa.String(length=40), nullable=True),
         sa.Column("opened_at", sa.BigInteger(), nullable=False),
@@ -381,6 +385,7 @@ def upgrade() -> None:
         sa.Column("acknowledged_at", sa.BigInteger(), nullable=True),
         sa.Column("taken_at", sa.BigInteger(), nullable=True),
         sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("place", sa.BigInteger(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("held_at", sa.BigInteger(), nullable=True),
         sa.Column("key", sa.LargeBinary(), nullable=True),
@@ -400,14 +405,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("number", name=op.f("uq_case_record_number")),
     )
     with op.batch_alter_table("case_record", schema=None) as batch_op:
-        batch_op.create_index("ix_case_custodian", ["custodian", "updated_at"], unique=False)
-        batch_op.create_index(
-            "ix_case_due",
-            ["due_at"],
-            unique=False,
-            sqlite_where=sa.text("due_at IS NOT NULL"),
-            postgresql_where=sa.text("due_at IS NOT NULL"),
-        )
+        batch_op.create_index("ix_case_custodian", ["custodian", "place"], unique=False)
         batch_op.create_index("ix_case_employer", ["employer_hash", "opened_at"], unique=False)
         batch_op.create_index(
             "ix_case_kept",
@@ -416,11 +414,22 @@ def upgrade() -> None:
             sqlite_where=sa.text('length("key") > 0'),
             postgresql_where=sa.text('length("key") > 0'),
         )
+        batch_op.create_index("ix_case_merged", ["merged_into"], unique=False)
+        batch_op.create_index("ix_case_officer", ["officer", "place"], unique=False)
+        batch_op.create_index(
+            "ix_case_open",
+            ["place"],
+            unique=False,
+            sqlite_where=sa.text("secret IS 0"),
+            postgresql_where=sa.text("secret IS false"),
+        )
         batch_op.create_index("ix_case_parent", ["parent"], unique=False)
+        batch_op.create_index("ix_case_place", ["place"], unique=False)
         batch_op.create_index("ix_case_reporter", ["reporter"], unique=False)
-        batch_op.create_index("ix_case_status_updated", ["status", "updated_at"], unique=False)
-        batch_op.create_index("ix_case_unit_due", ["unit", "due_at"], unique=False)
-        batch_op.create_index("ix_case_updated", ["updated_at"], unique=False)
+        batch_op.create_index("ix_case_status", ["status", "place"], unique=False)
+        batch_op.create_index("ix_case_topic", ["topic", "place"], unique=False)
+        batch_op.create_index("ix_case_topic_status", ["topic", "status", "place"], unique=False)
+        batch_op.create_index("ix_case_unit", ["unit", "place"], unique=False)
 
     op.create_table(
         "leg",
@@ -566,6 +575,20 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("call_case", schema=None) as batch_op:
         batch_op.create_index("ix_call_case_case", ["case", "at"], unique=False)
+
+    op.create_table(
+        "case_glass",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("case", sa.String(length=40), nullable=False),
+        sa.Column("account", sa.String(length=40), nullable=False),
+        sa.Column("emergency", sa.String(length=16), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["case"], ["case_record.id"], name=op.f("fk_case_glass_case")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_case_glass")),
+    )
+    with op.batch_alter_table("case_glass", schema=None) as batch_op:
+        batch_op.create_index("ix_case_glass_account", ["account", "case", "until"], unique=False)
 
     op.create_table(
         "case_note",

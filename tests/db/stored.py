@@ -470,6 +470,8 @@ def add_agents(connection: Connection, names: Iterable[str]) -> None:
                 language="id",
                 password_hash="-",
                 active=True,
+                head=False,
+                named=False,
                 created_at=0,
             )
         )

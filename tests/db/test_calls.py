@@ -16,7 +16,8 @@ from callcenter.calls.errors import NotNow, NotYours, TooLate
 from callcenter.calls.model import TimerKind
 from callcenter.calls.service import MATCH_AGAIN_MS, TIMER_AGAIN_S
 from callcenter.cases import tables as case_tables
-from callcenter.cases.desk.service import list_cases
+from callcenter.cases.desk import service as lists
+from callcenter.cases.secrecy import Person
 from callcenter.cases.service import BadForm, CaseForm
 from callcenter.db import Connection, Database, DatabaseAway, timers
 from callcenter.db.keys import Keys
@@ -24,11 +25,13 @@ from callcenter.db.tables import command
 from callcenter.ivr.flowset import FlowSet
 from callcenter.ivr.loader import parse
 from callcenter.line import Cause
+from callcenter.people.permissions import Role
 from callcenter.queue import service as queue
 from callcenter.queue.agents import AgentState
 from callcenter.queue.entries import RING_S, Entry
 from tests.db.house import CALLER, LINE, StillHouse
 from tests.db.stored import Hands
+from tests.rules.cases.kit import shipped_rules
 from tests.rules.flows import shipped
 from tests.rules.histories import OPEN
 from tests.waiting import until
@@ -269,8 +272,11 @@ async def test_a_message_is_a_case_whose_recording_comes_home(house: StillHouse)
     await house.ticks()
     await house.passes(60_000)
     assert asked == [(LINE, "message-1")] * 2
-    rows, total = await house.do(list_cases)
-    assert (total, rows[0].status, rows[0].calls) == (1, "new", 1)
+    triage = Person("rina", Role.OFFICER, shipped_rules().units.triage)
+    wanted = (shipped_rules(), triage, lists.List.ALL, lists.Search(), 0)
+    shown = await house.do(lambda conn: lists.page(conn, house.keys, *wanted))
+    (row,) = shown.cases
+    assert (shown.total, row.status, row.calls) == (1, "new", 1)
     assert await house.pins() == []
 
 

@@ -13,12 +13,14 @@ from callcenter.calls import tables as call_tables
 from callcenter.cases import numbers, pins, tables, texts
 from callcenter.cases import service as cases
 from callcenter.cases.desk import service as desk
+from callcenter.cases.secrecy import Person
 from callcenter.cases.service import BadForm, CaseForm, CaseView, StaleCase
-from callcenter.cases.statuses import CallRole
+from callcenter.cases.statuses import CallRole, CaseStatus
 from callcenter.clock import Given
 from callcenter.db import Connection, Database
 from callcenter.db.keys import Keys
 from callcenter.db.tables import fact
+from callcenter.people.permissions import Role
 from tests.rules.cases.kit import shipped_rules
 from tests.rules.histories import OPEN
 
@@ -508,12 +510,21 @@ def test_a_message_files_the_draft_and_keeps_its_recording(store: Store) -> None
 # --- lists ----------------------------------------------------------------------------------------
 
 
+def _page(store: Store, **wanted: Any) -> tuple[list[desk.CaseRow], int]:
+    """Of all cases, as triage sees them."""
+    rules = shipped_rules()
+    who = Person("rina", Role.OFFICER, rules.units.triage)
+    asked = (rules, who, desk.List.ALL, desk.Search(**wanted), store.now)
+    found = store.do(lambda conn: desk.page(conn, store.keys, *asked))
+    return found.cases, found.total
+
+
 def test_lists_by_the_beginning_of_the_number_and_by_what_is_asked(store: Store) -> None:
     made = [store.open(f"call-{count}", topic=TOPICS[count % 2]) for count in range(6)]
     number = made[0][1]
 
     def listed(**wanted: Any) -> set[str]:
-        rows, total = store.do(lambda conn: desk.list_cases(conn, **wanted))
+        rows, total = _page(store, **wanted)
         assert total == len(rows)
         return {row.number for row in rows}
 
@@ -523,7 +534,7 @@ def test_lists_by_the_beginning_of_the_number_and_by_what_is_asked(store: Store)
     assert listed(query="no digits") == set()
     assert listed(query="999") == set()
     assert listed(topic="phk") == {made[count][1] for count in (1, 3, 5)}
-    assert listed(status="new") == set()
+    assert listed(status=CaseStatus.NEW) == set()
 
 
 def test_pages(store: Store) -> None:
@@ -537,6 +548,7 @@ def test_pages(store: Store) -> None:
         "compartment": "normal",
         "anonymous": False,
         "secret": True,
+        "gathers": False,
         "unit": "WAS",
         "language": "id",
         "opened_at": 1,
@@ -545,13 +557,14 @@ def test_pages(store: Store) -> None:
         "key": key,
     }
     rows = [
-        row | {"id": f"case-{count}", "number": f"{count:010}", "updated_at": count}
+        row
+        | {"id": f"case-{count}", "number": f"{count:010}", "updated_at": count, "place": -count}
         for count in range(desk.PAGE_ROWS + 3)
     ]
     store.do(lambda conn: conn.execute(insert(tables.case), rows))
-    first, total = store.do(desk.list_cases)
-    second, _ = store.do(lambda conn: desk.list_cases(conn, page=2))
-    third, _ = store.do(lambda conn: desk.list_cases(conn, page=3))
+    first, total = _page(store)
+    second, _ = _page(store, page=2)
+    third, _ = _page(store, page=3)
     assert (total, len(first), len(second), third) == (desk.PAGE_ROWS + 3, desk.PAGE_ROWS, 3, [])
     shown = [one.updated_at for one in [*first, *second]]
     assert shown == sorted(shown, reverse=True)

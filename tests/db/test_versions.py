@@ -7,7 +7,7 @@ from sqlalchemy import insert, select, update
 
 from callcenter.cases import tables
 from callcenter.cases.versions import service as versions
-from callcenter.cases.versions.service import Change
+from callcenter.cases.views import Change, Value
 from callcenter.db import Connection, Database
 from callcenter.db.keys import Keys
 from tests.db.test_cases import Store
@@ -55,7 +55,7 @@ def test_what_changed_is_read_back_field_by_field(store: Store) -> None:
     store.now += 5
     change(store, case, None, public_note="Diperiksa", workers=3)
     changes = store.do(lambda conn: versions.changes(conn, store.keys, case, since=2))
-    noted: dict[str, tuple[versions.Value, versions.Value]] = {
+    noted: dict[str, tuple[Value, Value]] = {
         "public_note": (None, "Diperiksa"),
         "workers": (None, 3),
     }

@@ -266,7 +266,12 @@ class Application:
         try:
             for one in people:
                 new = NewAccount(
-                    one.username, one.username.title(), one.role, PASSWORD, device=one.device
+                    one.username,
+                    one.username.title(),
+                    one.role,
+                    PASSWORD,
+                    device=one.device,
+                    unit="PTSA" if one.role is Role.OFFICER else None,
                 )
                 add_account(store, settings, new, one.topics or None)
         finally:

@@ -117,7 +117,7 @@ def test_answered_in_the_browser(
     application.wait_settled()
 
     officer = Session(application.port).sign_in("petugas")
-    (row,) = officer.get("/api/cases")["cases"]
+    (row,) = officer.get("/api/desk/cases")["cases"]
     case = officer.get(f"/api/cases/{row['number']}")
     assert (case["status"], case["narrative"]) == ("new", "Upah Oktober belum dibayar.")
     assert [call["role"] for call in case["calls"]] == ["opened"]

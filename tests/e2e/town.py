@@ -284,6 +284,8 @@ class Town:
                     language="id",
                     password_hash="-",
                     active=True,
+                    head=False,
+                    named=False,
                     created_at=0,
                 )
             )

@@ -35,6 +35,8 @@ STAFF = {
     "petugas": (Role.OFFICER, "Rina"),
     "admin": (Role.ADMIN, "Adi"),
 }
+#: Whose officers they are; PTSA is triage.
+UNITS = {"petugas": "PTSA"}
 
 
 async def eventually(ask: Callable[[], Awaitable[T | None]]) -> T:
@@ -181,7 +183,7 @@ async def house(
 def _staff(conn: Connection, app: App, password_hash: str) -> dict[str, str]:
     ids = {}
     for username, (role, name) in STAFF.items():
-        new = NewAccount(username, name, role, PASSWORD)
+        new = NewAccount(username, name, role, PASSWORD, unit=UNITS.get(username))
         made = accounts.add(conn, Given(app.clock.now()), new, password_hash)
         ids[username] = made.id
         if role is Role.AGENT:

@@ -90,7 +90,8 @@ def test_the_first_start_makes_accounts_whose_passwords_are_shown_once(
     log = tmp_path / "log"
     with serving(environment, log) as (process, printed):
         accounts = dict(re.findall(r"^  (\w+) +([a-z]{4}(?:-[a-z]{4}){3}) ", printed, re.M))
-        assert accounts.keys() == {"agen", "penyelia", "petugas", "admin"}
+        officers = {"petugas", "kepala", "disnaker", "itjen"}
+        assert accounts.keys() == {"agen", "penyelia", "admin"} | officers
         url = re.findall(r"serving at (\S+)", printed)[0]
         assert f"{url}/console" in printed
         assert f"{url}/phone" in printed

@@ -125,7 +125,7 @@ class Api {
         return TOPICS;
       case "/api/board":
         return this.#world.board();
-      case "/api/cases":
+      case "/api/desk/cases":
         return casePage(url.searchParams);
     }
     const found = oneCase(path.replace("/api/cases/", ""));

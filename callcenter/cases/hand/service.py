@@ -21,6 +21,7 @@ from callcenter.cases.errors import BadForm, Refused
 from callcenter.cases.escalation import Escalation, Level
 from callcenter.cases.facts import CaseFact, NoteKind
 from callcenter.cases.hand import tables as rows
+from callcenter.cases.places import place_of
 from callcenter.cases.post import service as post
 from callcenter.cases.rules import Rules
 from callcenter.cases.statuses import Actor, CaseEvent, CaseStatus, Field, WaitReason
@@ -71,7 +72,7 @@ class Work:
         self.chain = tuple(rows.assignment_of(one) for one in stored)
         self._facts: list[Fact] = []
         self._raise = False
-        self._tell: list[Tell] = []
+        self.tell: list[Tell] = []
         self.pressed = connection.execute(rows.PRESSED, {"of": self.id}).all()
 
     # --- what it is ---------------------------------------------------------------------------
@@ -233,7 +234,7 @@ class Work:
             self.taken()
         if entry.to in statuses.FINAL:
             self._answer_reminders()
-        self._tell += telling.of_move(
+        self.tell += telling.of_move(
             event, actor, entry.to, wait, held_by=self.row["unit"], held_before=held_before
         )
         self._raise = True
@@ -322,7 +323,7 @@ class Work:
         self._connection.execute(rows.INSERT_REMINDER, row)
         self.pressed = self._connection.execute(rows.PRESSED, {"of": self.id}).all()
         self.say(CaseFact.REMINDED, {"due": due}, by=by, call=call)
-        self._tell.append(telling.of_reminder(self.row["unit"]))
+        self.tell.append(telling.of_reminder(self.row["unit"]))
 
     def set_statute(self, code: Code, on: str, *, by: str | None) -> None:
         """A period that a law gives began on a day (ISO), or, if that is empty, did not."""
@@ -336,13 +337,14 @@ class Work:
         self.row["due_at"] = self._due_at(running)
         if self._raise:
             self.row |= {"version": self.version, "updated_at": self.now}
+        self.row["place"] = place_of(self.status, self.row["due_at"], self.row["updated_at"])
         changed = {name: value for name, value in self.row.items() if self._kept[name] != value}
         if changed:
             self._connection.execute(rows.SET_CASE, changed | {"of": self.id})
         append(self._connection, self._keys, self._facts)
         was = CaseStatus(self._kept["status"])
         given = self._connection, self._keys, self._given, self._rules
-        look = post.write(*given, row=self.row, was=was, tell=self._tell, running=running)
+        look = post.write(*given, row=self.row, was=was, tell=self.tell, running=running)
         if self._raise:
             versions.write(self._connection, self._keys, case=self.id, at=self.now, by=by)
         self._set_timer(running, look)
@@ -353,9 +355,9 @@ class Work:
             self.status,
             self.row["unit"],
             self.row["version"],
-            tuple(self._tell),
+            tuple(self.tell),
         )
-        self._kept, self._facts, self._raise, self._tell = dict(self.row), [], False, []
+        self._kept, self._facts, self._raise, self.tell = dict(self.row), [], False, []
         return moved
 
     # --- parts of them ------------------------------------------------------------------------
@@ -439,7 +441,7 @@ class Work:
                 raise BadForm({Field.PUBLIC_NOTE.value: bad.fields["text"]}) from None
         match event:
             case CaseEvent.REFER:
-                return self._refer(fields[Field.TARGET])
+                return self._refer(fields[Field.TARGET], fields.get(Field.THEIR_ID, ""))
             case CaseEvent.RESULT:
                 return self._result(fields[Field.THEIR_ID].strip())
             case CaseEvent.MERGE:
@@ -451,10 +453,13 @@ class Work:
                 return {"other": str(other["id"])}
         return {}
 
-    def _refer(self, target: str) -> dict[str, str | int | bool]:
+    def _refer(self, target: str, their_id: str) -> dict[str, str | int | bool]:
         if target not in self._rules.directory:
             raise Refused("wrong_target", Field.TARGET)
-        row = {"case": self.id, "system": target, "at": self.now, "ref": None, "result_at": None}
+        ref = their_id.strip() or None
+        if ref is not None and (why := typed.wrong(ref, 80, lines=False)):
+            raise BadForm({Field.THEIR_ID.value: why})
+        row = {"case": self.id, "system": target, "at": self.now, "ref": ref, "result_at": None}
         upsert(self._connection, tables.external_ref, row)
         return {"target": target}
 
@@ -474,9 +479,7 @@ class Work:
 
     def _merge(self, number: str) -> dict[str, str | int | bool]:
         other = self._other(number)
-        mine, others = (
-            rows.complaint(self._connection, self._rules, one) for one in (self.row, other)
-        )
+        mine, others = (rows.complaint(self._rules, one) for one in (self.row, other))
         if (why := duplicates.may_merge(mine, others)) is not None:
             raise Refused(why.value, Field.OTHER)
         self.row["merged_into"] = other["id"]
@@ -539,7 +542,7 @@ class Work:
             "unit": one.unit or "",
         }
         self.say(CaseFact.ESCALATED, data)
-        self._tell.append(telling.of_escalation(one))
+        self.tell.append(telling.of_escalation(one))
 
     def _due_at(self, running: Iterable[Clock]) -> int | None:
         dues = [clock.due for clock in running if runs(clock)]

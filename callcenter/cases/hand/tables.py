@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, func, insert, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 
 from callcenter.cases import tables
 from callcenter.cases.assignments import Assignment, AssignmentState
@@ -15,12 +15,16 @@ from callcenter.cases.duplicates import Complaint
 from callcenter.cases.escalation import Escalation, Level
 from callcenter.cases.rules import Rules
 from callcenter.cases.work import history
-from callcenter.db import Connection
 from callcenter.db.tables import fact
 from callcenter.topics import Compartment, upper
 
 #: In the column of the clock: the inspectorate is told of a case.
 CASE: Final = "case"
+_PERCENT: Final = {
+    Level.ASSIGNEE: Code.WARN_ASSIGNEE,
+    Level.HEAD: Code.WARN_HEAD,
+    Level.DIRECTORATE: Code.WARN_DIRECTORATE,
+}
 
 # Made once: to make a statement anew costs several times what it takes to run.
 FACTS = (
@@ -53,12 +57,10 @@ OUTSIDE = (
     .where(tables.external_ref.c.case == bindparam("of"))
     .order_by(tables.external_ref.c.at.desc())
 )
-CHILDREN = select(func.count()).where(tables.case.c.parent == bindparam("of"))
 
 
-def complaint(connection: Connection, rules: Rules, row: Mapping[str, Any]) -> Complaint:
+def complaint(rules: Rules, row: Mapping[str, Any]) -> Complaint:
     """What is compared of a case with others. Nobody but us sees the keyed hash of an employer."""
-    children: int = connection.execute(CHILDREN, {"of": row["id"]}).scalar_one()
     return Complaint(
         case=row["id"],
         opened_at=row["opened_at"],
@@ -69,7 +71,7 @@ def complaint(connection: Connection, rules: Rules, row: Mapping[str, Any]) -> C
         compartment=Compartment(row["compartment"]),
         merged=row["merged_into"] is not None,
         joined=row["parent"],
-        parent=children > 0,
+        parent=row["gathers"],
     )
 
 
@@ -82,13 +84,6 @@ def escalation_of(row: Row[Any]) -> Escalation:
         row.unit or None,
         row.level if level is Level.ON_CALL else 0,
     )
-
-
-_PERCENT: Final = {
-    Level.ASSIGNEE: Code.WARN_ASSIGNEE,
-    Level.HEAD: Code.WARN_HEAD,
-    Level.DIRECTORATE: Code.WARN_DIRECTORATE,
-}
 
 
 def level_of(one: Escalation, rules: Rules) -> int:

@@ -17,7 +17,7 @@ from callcenter.cases.deadlines import Code
 from callcenter.cases.numbers import groups
 from callcenter.cases.statuses import FINAL, CaseEvent, CaseStatus
 from callcenter.cases.units import Level, Unit, Units
-from callcenter.cases.work.telling import Tell, Whom
+from callcenter.cases.work.telling import OPENED, Tell, Whom
 from callcenter.messages.model import Channel
 from callcenter.messages.rules import Allowed
 from callcenter.messages.texts import Texts
@@ -98,6 +98,8 @@ def template(tell: Tell) -> str:
         return _QUESTION if tell.what == _S.NEEDS_INFO else _NEWS
     if tell.whom is Whom.UNIT:
         return _UNITS[tell.what]
+    if tell.what == OPENED:
+        return "head_opened"
     return _OTHERS[tell.whom]
 
 

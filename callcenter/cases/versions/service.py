@@ -15,10 +15,9 @@ from sqlalchemy import Row, bindparam, insert, select, update
 
 from callcenter.cases import tables
 from callcenter.cases.search import service as search
+from callcenter.cases.views import Change, Value
 from callcenter.db import Connection, by_key
 from callcenter.db.keys import DataKey, Keys
-
-Value = str | int | bool | None
 
 #: Plain columns, as they stand in the row.
 _PLAIN = (
@@ -51,15 +50,6 @@ class Version(msgspec.Struct, frozen=True):
     at: int
     by: str | None
     fields: Mapping[str, Value]
-
-
-class Change(msgspec.Struct, frozen=True):
-    """What became different with ``version``: field → what it was, what it is."""
-
-    version: int
-    at: int
-    by: str | None
-    fields: Mapping[str, tuple[Value, Value]]
 
 
 def write(connection: Connection, keys: Keys, *, case: str, at: int, by: str | None = None) -> None:

@@ -4,6 +4,7 @@ no name, topic or employer; a number at most, and where to ask."""
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -21,8 +22,12 @@ class Whom(StrEnum):
     ON_CALL = "on_call"
 
 
+#: Somebody looks where they may not, with a reason.
+OPENED: Final = "opened"
+
+
 class Tell(msgspec.Struct, frozen=True):
-    """``what`` is a code: an event, a status, a clock or ``reminded``."""
+    """``what`` is a code: an event, a status, a clock, ``reminded`` or ``opened``."""
 
     whom: Whom
     what: str
@@ -80,3 +85,8 @@ def of_escalation(one: Escalation) -> Tell:
 def of_reminder(unit: str) -> Tell:
     """The reporter presses for an answer."""
     return Tell(Whom.UNIT, "reminded", unit)
+
+
+def of_opening(triage: str) -> Tell:
+    """Somebody looks where they may not: the head of ``triage`` is told."""
+    return Tell(Whom.HEAD, OPENED, triage)

@@ -64,7 +64,8 @@ def every_tell() -> list[Tell]:
         for level in Level
         for kind in (None, *Kind)
     ]
-    return [*moves, *told, telling.of_reminder("P32")]
+    opened = telling.of_opening("PTSA")
+    return [*moves, *told, telling.of_reminder("P32"), opened]
 
 
 TELLS = every_tell()

@@ -246,17 +246,21 @@ export interface CaseEvent {
   data: FactData;
 }
 
-/** `GET /api/cases/NUMBER`. */
-export interface CaseView extends CaseForm {
+/** `GET /api/cases/NUMBER`. What somebody may not see is not there. */
+export interface CaseView {
   number: string;
+  topic: string;
+  narrative?: string;
+  name?: string;
+  employer?: string;
   status: string;
   opened_at: number;
   updated_at: number;
   version: number;
   custodian: string | null;
-  calls: CaseCall[];
-  recordings: CaseRecording[];
-  timeline: CaseEvent[];
+  calls?: CaseCall[];
+  recordings?: CaseRecording[];
+  timeline?: CaseEvent[];
 }
 
 // --- simulator --------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ export function CaseList() {
 
   useEffect(() => {
     const asking = new AbortController();
-    get<CasePage>(`/api/cases?${question}`, { signal: asking.signal }).then(
+    get<CasePage>(`/api/desk/cases?list=all&${question}`, { signal: asking.signal }).then(
       (page) => {
         setFound(page);
         setProblem(null);

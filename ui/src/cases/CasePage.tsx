@@ -50,7 +50,7 @@ function Found({ found, topics }: { found: CaseView; topics: Topic[] }) {
           <p class="narrative">{found.narrative || t.noNarrative}</p>
           <dl class="facts">
             <dt>{t.reporter}</dt>
-            <dd>{found.reporter_name || t.anonymous}</dd>
+            <dd>{found.name || t.anonymous}</dd>
             <dt>{form.employer}</dt>
             <dd>{found.employer || t.unknown}</dd>
             <dt>{t.custodian}</dt>
@@ -64,11 +64,11 @@ function Found({ found, topics }: { found: CaseView; topics: Topic[] }) {
         <section class="panel">
           <h2>{t.calls}</h2>
           <ul class="events narrow">
-            {found.calls.map((call) => (
+            {(found.calls ?? []).map((call) => (
               <CallLine key={call.id} call={call} />
             ))}
           </ul>
-          {found.recordings.length > 0 && (
+          {found.recordings && found.recordings.length > 0 && (
             <>
               <h2>{t.recordings}</h2>
               <ul class="events narrow">
@@ -91,7 +91,7 @@ function Found({ found, topics }: { found: CaseView; topics: Topic[] }) {
           )}
         </section>
         <section class="panel timeline">
-          <History events={found.timeline} topics={topics} />
+          <History events={found.timeline ?? []} topics={topics} />
         </section>
       </div>
     </>

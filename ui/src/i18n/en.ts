@@ -533,6 +533,7 @@ export const en: Dictionary = {
       unit_pressed: "an answer is asked for",
       unit_due: "a limit is near",
       head_late: "to the head: it is late",
+      head_opened: "to the head of triage: somebody looks at it for a special reason",
       directorate_late: "to the directorate: it is very late",
       inspectorate_review: "to the inspectorate: opened again",
       on_call: "to whoever is on call",

@@ -542,6 +542,7 @@ export const id = {
       unit_pressed: "jawaban ditunggu",
       unit_due: "batas waktu sudah dekat",
       head_late: "kepada pimpinan: terlambat",
+      head_opened: "kepada pimpinan triase: dibuka dengan alasan khusus",
       directorate_late: "kepada direktorat: sangat terlambat",
       inspectorate_review: "kepada inspektorat: dibuka kembali",
       on_call: "kepada petugas siaga",

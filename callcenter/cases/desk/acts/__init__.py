@@ -1,0 +1,1 @@
+"""What somebody does to a case at the desk."""

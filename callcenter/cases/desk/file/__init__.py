@@ -1,0 +1,1 @@
+"""One case, as far as somebody may see it."""

@@ -1,0 +1,1 @@
+"""Cases that belong together: suggested, merged, joined under a parent."""
