@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from callcenter.line import Cause, LegGone
 from callcenter.people.permissions import Role
 from tests.e2e.journeys import DAY_S, HOUR_S, MINUTE_S, PUBLIC_NOTE, SARI, Journey, day, journey
 from tests.e2e.traces import traces
+from tests.fake_twilio.signing import signed_headers
 
 OTHER = "+628987654321"
 HONG_KONG = "+85291234567"
@@ -510,3 +513,62 @@ async def test_an_employer_asks_whether_there_is_a_complaint(hotline: Journey) -
     assert "Maju" not in known
     assert PUBLIC_NOTE not in known
     assert not hotline.facts("status_read")
+
+
+async def test_the_same_callback_comes_twice(tmp_path: Path) -> None:
+    """On Twilio, whose webhooks may come again: each one here does, a message after hours."""
+    base = "https://hotline.example"
+    twilio = {
+        "PUBLIC_BASE_URL": base,
+        "TWILIO_ACCOUNT_SID": "AC" + "a1" * 16,
+        "TWILIO_AUTH_TOKEN": "f" * 32,
+        "TWILIO_NUMBER": "+622150630150",
+        "TWILIO_API_URL": "http://127.0.0.1:9",
+    }
+    call = "CA" + "b2" * 16
+    about_call = {
+        "AccountSid": twilio["TWILIO_ACCOUNT_SID"], "CallSid": call, "From": SARI,
+        "To": twilio["TWILIO_NUMBER"], "Direction": "inbound", "CallStatus": "in-progress",
+    }  # fmt: skip
+    async with journey(tmp_path, "2026-11-22 21:00", **twilio) as hotline:
+
+        def attribute(twiml: str, name: str) -> str:
+            """The address that it names, below ours."""
+            (found,) = set(re.findall(rf'[ ]{name}="([^"]+)"', twiml))
+            return html.unescape(found).removeprefix(base)
+
+        async def told(path: str, **more: str) -> str:
+            """What Twilio is answered; the second time it is the same."""
+            form = about_call | more
+            signed = signed_headers(base + path, list(form.items()), twilio["TWILIO_AUTH_TOKEN"])
+            answers = []
+            for _ in range(2):
+                answer = await hotline.browser().post(path, data=form, headers=signed)
+                assert answer.status_code < 300, answer.text
+                answers.append(answer.text)
+            assert answers[0] == answers[1]
+            return answers[0]
+
+        assert hotline.app.twilio is not None
+        hotline.app.twilio.resumed.set()  # nobody tells what exists
+        said = await told("/twilio/voice")
+        for keys in ("1", "1", "1", "1"):  # a complaint, about wages, understood, agreed
+            said = await told(attribute(said, "action"), Digits=keys)
+        callback = attribute(said, "recordingStatusCallback")
+        recorded = {
+            "RecordingSid": "RE" + "c3" * 16, "RecordingStatus": "completed",
+            "RecordingDuration": "12", "RecordingUrl": "http://127.0.0.1:9/RE",
+        }  # fmt: skip
+        await told(callback, **recorded)
+        await told(attribute(said, "action"), **recorded)
+        await told("/twilio/status", CallStatus="completed")
+        (row,) = hotline.rows("SELECT * FROM call")
+        assert (row.state, row.line) == ("ended", "twilio")
+        (case,) = hotline.cases()
+        assert case.status == "new"
+        assert [link.role for link in hotline.links(case.id)] == ["opened"]
+        (kept,) = hotline.rows("SELECT * FROM recording")
+        assert (kept.case, kept.seconds) == (case.id, 12)
+        kinds = hotline.kinds()
+        for kind in ("call_arrived", "case_opened", "message_left", "call_ended"):
+            assert kinds.count(kind) == 1, kind

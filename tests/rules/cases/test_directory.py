@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+import yaml
 
 from callcenter.cases import directory
 from callcenter.cases.directory import Directory, Reach, about, of_unit
@@ -79,6 +80,25 @@ def test_what_was_not_read_anywhere_says_so() -> None:
 def test_the_hours_of_social_security_are_local() -> None:
     assert SHIPPED["BPJSTK"].hours == "06:00-22:00"
     assert SHIPPED["DARURAT"].hours == directory.ALL_DAY
+
+
+_DIGITS = {
+    "id": "nol satu dua tiga empat lima enam tujuh delapan sembilan",
+    "en": "zero one two three four five six seven eight nine",
+}
+
+
+@pytest.mark.parametrize("language", ["id", "en"])
+def test_callers_in_danger_are_told_the_numbers_that_stand_here(language: str) -> None:
+    """The prompt has them in words, so that it is said without looking anything up."""
+    digits = {word: str(n) for n, word in enumerate(_DIGITS[language].split())}
+    said = str(yaml.safe_load(text(f"prompts/{language}.yaml"))["emergency.advice"])
+    spoken = "".join(digits.get(word, " ") for word in re.findall(r"[a-z]+", said.lower()))
+    due = about(SHIPPED, "kecelakaan", TOPICS["kecelakaan"].within)
+    numbers = {one.number(Reach.INDONESIA) for one in due if one.emergency}
+    assert {run for run in spoken.split() if len(run) > 1} == {
+        number.dial for number in numbers if number is not None
+    }
 
 
 @pytest.mark.parametrize(
