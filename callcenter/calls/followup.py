@@ -6,8 +6,6 @@ done. Nothing in an answer names the reporter, the employer or what happened.
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 
 from callcenter.calls import tables
@@ -36,8 +34,6 @@ from callcenter.queue import service as queue
 from callcenter.queue.agents import AgentState
 from callcenter.topics import upper
 
-#: What is looked for where a telephone belongs to no case: the same work, and nobody's number.
-_NOBODYS: Final = ""
 #: What a reporter may do besides the events of the life of a case.
 _PRESS, _STATEMENT = "press", "statement"
 
@@ -123,8 +119,10 @@ def _find(stores: Stores, call: Call, need: needs.FindCase) -> needs.Answer:
     caller = tables.number_hash(stores.connection, call.id)
     number = need.number
     if number is None:
+        # Whose telephone it is can be pretended: one that belongs to no case takes the same work,
+        # and has tries of its own, as a case has.
         known = cases.by_caller(stores.connection, caller or "", stores.given.now)
-        number = _NOBODYS if known is None else _standing(stores, known).number
+        number = known or caller or call.id
     found = cases.find_case(
         stores.connection,
         stores.keys,

@@ -52,7 +52,7 @@ _NO_TOPIC = delete(tables.case_topic).where(
 )
 _FINAL: Final = tuple(status.value for status in statuses.FINAL)
 _BY_CALLER = (
-    select(tables.case.c.id)
+    select(tables.case.c.number)
     .join(tables.reporter_phone, tables.reporter_phone.c.reporter == tables.case.c.reporter)
     .where(
         tables.reporter_phone.c.number_hash == bindparam("hash"),
@@ -226,8 +226,8 @@ def set_pin(
 
 
 def by_caller(connection: Connection, number_hash: str, now: int) -> str | None:
-    """The id of the newest case, not closed, of a reporter who has this number; None: none. It is
-    context and no proof: who calls may not be who they seem."""
+    """The number of the newest case, not closed, of a reporter who has this telephone; None: none.
+    It is context and no proof: who calls may not be who they seem."""
     del now  # a case that is not closed is not too old
     found: str | None = connection.execute(_BY_CALLER, {"hash": number_hash}).scalar_one_or_none()
     return found

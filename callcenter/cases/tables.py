@@ -263,7 +263,8 @@ case_word = Table(
     Column("word", LargeBinary(8), primary_key=True),
     Column("case", String(40), ForeignKey("case_record.id"), primary_key=True),
     Column("field", String(1), primary_key=True),
-    Index("ix_case_word_case", "case"),
+    # No order by case in it, so that PostgreSQL does not take it for the newest with a word.
+    Index("ix_case_word_case", "case", postgresql_using="hash"),
     sqlite_with_rowid=False,
 )
 

@@ -636,7 +636,7 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     with op.batch_alter_table("case_word", schema=None) as batch_op:
-        batch_op.create_index("ix_case_word_case", ["case"], unique=False)
+        batch_op.create_index("ix_case_word_case", ["case"], unique=False, postgresql_using="hash")
 
     op.create_table(
         "escalation",

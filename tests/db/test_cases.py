@@ -310,7 +310,7 @@ def test_the_newest_open_case_of_who_has_the_number(store: Store) -> None:
     opened = []
     for count in range(3):
         store.now += 1
-        opened.append(store.open(f"call-{count}")[0])
+        opened.append(store.open(f"call-{count}"))
     person = {
         "id": "r-1",
         "language": "id",
@@ -322,15 +322,15 @@ def test_the_newest_open_case_of_who_has_the_number(store: Store) -> None:
     phone = {"reporter": "r-1", "number_hash": "h" * 64, "number": b"-", "shared": False}
     store.do(lambda conn: conn.execute(insert(tables.reporter).values(person)))
     store.do(lambda conn: conn.execute(insert(tables.reporter_phone).values(phone)))
-    mine = tables.case.c.id.in_(opened[:2])
+    mine = tables.case.c.id.in_([case for case, _, _ in opened[:2]])
     store.do(lambda conn: conn.execute(tables.case.update().where(mine).values(reporter="r-1")))
 
     def newest() -> str | None:
         return store.do(lambda conn: cases.by_caller(conn, "h" * 64, store.now))
 
-    assert newest() == opened[1]
+    assert newest() == opened[1][1]
     store.finish("call-1", "abandon")
-    assert newest() == opened[0]
+    assert newest() == opened[0][1]
     store.finish("call-0", "abandon")
     assert newest() is None
 
