@@ -42,6 +42,7 @@ router = APIRouter(
 Language = Literal["id", "en"]
 #: A longer form is no form of ours.
 FIELDS_MOST: Final = 3
+NUMBER_CHARS: Final = 20  #: with the blanks and strokes that people write between
 
 _WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
     "title": {"id": "Status pengaduan", "en": "How a complaint stands"},
@@ -76,6 +77,7 @@ _WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
     "status": {"id": "Status", "en": "Status"},
     "unit": {"id": "Ditangani oleh", "en": "With"},
     "due": {"id": "Batas waktu", "en": "Due"},
+    "late_one": {"id": "terlambat 1 hari kerja", "en": "1 working day late"},
     "late": {"id": "terlambat $days hari kerja", "en": "$days working days late"},
     "head": {"id": "pimpinan unit sudah diberi tahu", "en": "the head of the unit has been told"},
     "note": {"id": "Catatan terakhir untuk Anda", "en": "Last note for you"},
@@ -84,6 +86,7 @@ _WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
         "en": "You can answer, object or reopen until",
     },
     "opened": {"id": "Dibuka oleh petugas", "en": "Opened by staff"},
+    "once": {"id": "1 kali", "en": "once"},
     "times": {"id": "$count kali", "en": "$count times"},
     "never": {"id": "belum pernah", "en": "not yet"},
     followup.HOTLINE: {"id": "petugas layanan telepon", "en": "the hotline"},
@@ -118,9 +121,10 @@ _FORM: Final = Template("""$problem<p>$intro</p>
 <form method="post" action="/status" autocomplete="off">
 <input type="hidden" name="language" value="$language">
 <label for="number">$number_label</label>
-<input id="number" name="number" inputmode="numeric" maxlength="20" required autofocus>
+<input id="number" name="number" value="$number" $at_number inputmode="numeric" maxlength="$most" \
+required>
 <label for="pin">$pin_label</label>
-<input id="pin" name="pin" type="password" inputmode="numeric" maxlength="12" required>
+<input id="pin" name="pin" $at_pin type="password" inputmode="numeric" maxlength="12" required>
 <button>$ask</button>
 </form>
 """)
@@ -168,20 +172,21 @@ async def ask(request: Request, deps: DepsOf) -> Response:
     """How the complaint stands, or the form again with what was wrong."""
     fields = _fields(await request.body())
     language: Language = "en" if fields.get("language") == "en" else "id"
-    number = numbers.typed(fields.get("number", ""))
+    typed = fields.get("number", "")
+    number = numbers.typed(typed)
     pin = fields.get("pin", "").replace(" ", "")
     if number is None or len(pin) != PIN_DIGITS or not (pin.isascii() and pin.isdigit()):
-        return _answer(language, _form(language, "wrong" if number is None else "unknown"))
+        return _answer(language, _form(language, "unknown" if number else "wrong", typed))
     address = network(request.client.host if request.client else "unknown")
     given = Given(deps.clock.now())
     look = partial(_look, deps=deps, given=given, number=number, pin=pin, address=address)
     try:
         found = await deps.db.write(look)
     except DatabaseAway:
-        return _answer(language, _form(language, "away"), 503)
+        return _answer(language, _form(language, "away", typed), 503)
     deps.nudge()
     if isinstance(found, str):
-        return _answer(language, _form(language, found))
+        return _answer(language, _form(language, found, typed))
     return _answer(language, _told(language, found, deps.calls.rules))
 
 
@@ -229,11 +234,19 @@ def _answer(language: Language, body: str, status: int = 200) -> Response:
     return Response(page, status_code=status, media_type="text/html", headers=headers)
 
 
-def _form(language: Language, problem: str | None = None) -> str:
+def _form(language: Language, problem: str | None = None, typed: str = "") -> str:
+    """``typed``: the number as it was sent, so that it can be looked at again. The cursor stands
+    where something is to be mended, and what is wrong is read out there."""
     said = "" if problem is None else _WORDS[problem][language]
+    here = 'autofocus aria-describedby="problem"' if said else "autofocus"
+    at_pin = problem is not None and problem != "wrong"
     return _FORM.substitute(
         language=language,
-        problem=f'<p class="problem" role="alert">{said}</p>\n' if said else "",
+        problem=f'<p class="problem" id="problem" role="alert">{said}</p>\n' if said else "",
+        number=escape(typed[:NUMBER_CHARS]),
+        most=NUMBER_CHARS,
+        at_number="" if at_pin else here,
+        at_pin=here if at_pin else "",
         intro=_WORDS["intro"][language],
         number_label=_WORDS["number"][language],
         pin_label=_WORDS["pin"][language],
@@ -275,7 +288,8 @@ def _due(language: Language, rules: Rules, now: Standing) -> str:
     assert now.due is not None
     said = [_date(language, rules, now.unit, now.due)]
     if now.late_days > 0:
-        said.append(Template(_WORDS["late"][language]).substitute(days=now.late_days))
+        late = _WORDS["late_one" if now.late_days == 1 else "late"][language]
+        said.append(Template(late).substitute(days=now.late_days))
         if now.head_told:
             said.append(_WORDS["head"][language])
     return ", ".join(said)
@@ -284,7 +298,8 @@ def _due(language: Language, rules: Rules, now: Standing) -> str:
 def _openings(language: Language, telling: Telling, rules: Rules) -> str:
     if telling.openings == 0:
         return _WORDS["never"][language]
-    times = Template(_WORDS["times"][language]).substitute(count=telling.openings)
+    words = _WORDS["once" if telling.openings == 1 else "times"][language]
+    times = Template(words).substitute(count=telling.openings)
     return f"{times}: " + ", ".join(_unit(language, rules, one) for one in telling.offices)
 
 

@@ -9,8 +9,9 @@ import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import event, select
+from sqlalchemy import event, select, update
 
+from callcenter.calls.vault import service as vault
 from callcenter.cases import numbers, tables
 from callcenter.cases import service as cases
 from callcenter.cases.facts import CaseFact, NoteKind
@@ -21,6 +22,7 @@ from callcenter.cases.work.service import Standing
 from callcenter.clock import Given
 from callcenter.db.facts import Fact, append
 from callcenter.db.tables import fact
+from callcenter.people.tables import account
 from callcenter.web.status import Telling, _told
 from tests.rules.cases.kit import shipped_rules
 from tests.web.conftest import House
@@ -115,11 +117,62 @@ async def test_a_wrong_pin_and_a_number_that_nobody_has_are_the_same(house: Hous
     event.remove(engine, "before_cursor_execute", count)
     assert seen[0] == seen[1] != []
     same = [
-        (one.status_code, one.text, [h for h in one.headers.raw if h[0].lower() != b"date"])
-        for one in answers
+        (
+            one.status_code,
+            one.text.replace(f'value="{asked}"', ""),
+            [h for h in one.headers.raw if h[0].lower() != b"date"],
+        )
+        for one, asked in zip(answers, (number, unknown(number)), strict=True)
     ]
     assert same[0] == same[1]
     assert "do not match" in answers[0].text
+
+
+async def test_what_was_typed_stands_there_to_be_looked_at_again(house: House) -> None:
+    _, number, pin = await filed(house)
+    typed = f"{number[:2]} {number[2:6]} {number[6:-1]}{(int(number[-1]) + 1) % 10}"
+    swapped = await ask(house, typed, pin)
+    assert f'value="{typed}" autofocus aria-describedby="problem"' in swapped.text
+    refused = await ask(house, number, wrong(pin))
+    assert f'value="{number}"' in refused.text
+    assert 'name="pin" autofocus aria-describedby="problem"' in refused.text
+    quoted = await ask(house, '"><b onclick=x>', pin)
+    assert 'value="&quot;&gt;&lt;b onclick=x&gt;"' in quoted.text
+    for page in (swapped, refused, quoted):
+        assert page.text.count("autofocus") == 1
+        assert pin not in page.text
+        assert wrong(pin) not in page.text
+
+
+async def test_who_is_of_another_unit_opened_it_for_that_unit(house: House) -> None:
+    case, number, pin = await filed(house)
+    app, given = house.app, Given(house.clock.now())
+    reader = Fact(CaseFact.CASE_READ.value, given.now, agent=house.ids["petugas"], case=case)
+    await app.db.write(lambda conn: append(conn, app.store.keys, [reader]))
+
+    def elsewhere(conn: Any) -> str:
+        unit = conn.execute(select(tables.case.c.unit).where(tables.case.c.id == case)).scalar_one()
+        other = next(one for one in app.calls.rules.units.units if one != unit)
+        conn.execute(update(account).where(account.c.username == "petugas").values(unit=other))
+        return app.calls.rules.units.units[other].name
+
+    name = await app.db.write(elsewhere)
+    assert f"once: {name}" in (await ask(house, number, pin)).text
+
+
+async def test_a_complaint_that_was_forgotten_is_one_that_nobody_has(house: House) -> None:
+    case, number, pin = await filed(house)
+    app, given = house.app, Given(house.clock.now())
+
+    def forget(conn: Any) -> None:
+        conn.execute(update(tables.case).where(tables.case.c.id == case).values(status="closed"))
+        vault.forget(conn, app.store.keys, given.again(), vault.Kind.CASE, case, reason="asked")
+
+    await app.db.write(forget)
+    forgotten = await ask(house, number, pin)
+    nobodys = await ask(house, unknown(number), pin)
+    assert forgotten.status_code == nobodys.status_code == 200
+    assert forgotten.text == nobodys.text.replace(unknown(number), number)
 
 
 async def test_after_five_tries_not_even_the_right_pin_is_heard(house: House) -> None:

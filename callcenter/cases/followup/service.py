@@ -33,7 +33,7 @@ _RESUMES = (
     .values(resumes=bindparam("resumes"))
 )
 _OPENINGS = (
-    select(account.c.role)
+    select(account.c.role, account.c.unit)
     .select_from(fact.join(account, account.c.id == fact.c.agent))
     .where(fact.c.case == bindparam("about"), fact.c.kind == bindparam("kind"))
     .order_by(fact.c.id)
@@ -57,12 +57,11 @@ def resume(connection: Connection, keys: Keys, now: int, *, call: str, case: str
 def openings(connection: Connection, case: str) -> tuple[int, tuple[str, ...]]:
     """How often the staff opened ``case``, and the codes of the offices that did, first one first.
 
-    An account belongs to no unit yet: the offices are the hotline and the unit that has the case.
+    An officer whose account names no unit is of the one that has the case.
     """
     rows = connection.execute(_OPENINGS, {"about": case, "kind": CaseFact.CASE_READ.value}).all()
     unit = connection.execute(by_key(tables.case), {"key": case}).one().unit
-    roles = dict.fromkeys(row.role for row in rows)
-    offices = (unit if role == Role.OFFICER.value else HOTLINE for role in roles)
+    offices = ((row.unit or unit) if row.role == Role.OFFICER.value else HOTLINE for row in rows)
     return len(rows), tuple(dict.fromkeys(offices))
 
 
