@@ -27,7 +27,7 @@ from callcenter.messages.service import About, Latest
 from callcenter.queue import service as queue
 from callcenter.queue.agents import AgentState
 
-TEMPLATE = "case_number"
+TEMPLATE = letters.NUMBER
 #: One is on its way, or has arrived.
 ALREADY_SENT = "already_sent"
 #: Spoken of with callers who chose no language.

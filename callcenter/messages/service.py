@@ -213,6 +213,13 @@ def put_since(connection: Connection, case: str, template: str, since: int) -> b
     return connection.execute(tables.PUT_SINCE, wanted).first() is not None
 
 
+def last_channel(connection: Connection, case: str, template: str) -> Channel | None:
+    """How the newest ``template`` about ``case`` was sent; None: there is none."""
+    wanted = {"about": case, "name": template}
+    found: str | None = connection.execute(tables.LAST_CHANNEL, wanted).scalar_one_or_none()
+    return None if found is None else Channel(found)
+
+
 def latest(connection: Connection, *, call: str, case: str, template: str) -> Latest | None:
     """The newest ``template`` about this case in this call."""
     wanted = {"of": call, "about": case, "name": template}

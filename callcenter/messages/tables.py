@@ -93,6 +93,16 @@ LATEST = (
     .order_by(message.c.created_at.desc(), message.c.id.desc())
     .limit(1)
 )
+LAST_CHANNEL = (
+    select(message.c.channel)
+    .where(
+        message.c.case == bindparam("about"),
+        message.c.template == bindparam("name"),
+        message.c.state != State.REFUSED.value,
+    )
+    .order_by(message.c.created_at.desc(), message.c.id.desc())
+    .limit(1)
+)
 PUT_SINCE = (
     select(message.c.id)
     .where(

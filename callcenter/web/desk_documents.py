@@ -197,7 +197,7 @@ class CaseFile(Document):
     was moved out of my sight has nothing else.
 
     ``may``: group of fields → ``see`` or ``change``. ``opened_until``: until when I see what I
-    opened with a reason.
+    opened with a reason. ``call_at``: from when on the reporter may be rung up; missing: never.
     """
 
     number: str
@@ -239,6 +239,7 @@ class CaseFile(Document):
     minor: bool | None = None
     phones: list[Phone] | None = None
     safe_contact: SafeContact | None = None
+    call_at: int | None = None
     assignments: list[AssignmentDocument] | None = None
     linked: list[LinkedCase] | None = None
     calls: list[CaseCall] | None = None

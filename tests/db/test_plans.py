@@ -13,6 +13,8 @@ from callcenter.cases.facts import NoteKind
 from callcenter.cases.service import CaseForm
 from callcenter.db import Database
 from callcenter.db.keys import Keys
+from tests.db.test_cases import DAY_MS
+from tests.db.test_post import Office, followed_up, routed
 from tests.db.test_search import AGENT, PHONE, TRIAGE, WEST_JAVA, Finder
 from tests.hotline import Hotline
 
@@ -22,7 +24,8 @@ Given = Sequence[Any] | Mapping[str, Any] | None
 #: Tables that keep a row of every call.
 GROWING = (
     "call|leg|entry|offer|fact|case_record|call_case|recording|pin_attempt|message|"
-    "case_word|case_note|case_topic|case_version|reporter|reporter_phone"
+    "case_word|case_note|case_topic|case_version|reporter|reporter_phone|assignment|escalation|"
+    "reminder|timer"
 )
 #: Indexes that hold open things only, or are left after a few rows.
 SHORT = ("ix_entry_waiting", "uq_entry_open_call", "ix_call_live", "ix_leg_live", "ix_call_started")
@@ -61,6 +64,24 @@ async def test_no_search_looks_at_every_case(sqlite_url: str, keys: Keys) -> Non
     slow = await database.read(lambda connection: list(_slow(connection, seen)))
     await database.close()
     assert len(seen) > 10
+    assert slow == []
+
+
+async def test_nobody_is_told_by_looking_at_every_case(sqlite_url: str, keys: Keys) -> None:
+    database = Database(sqlite_url)
+    seen = _listen(database)
+    office = Office(database, keys)
+    case = followed_up(office)
+    office.until(office.now + 30 * DAY_MS)
+    assert office.sms()
+    waits = routed(office)
+    office.until(office.now + 10 * DAY_MS)
+    assert office.mail()
+    assert [one.case for one in office.to_phone(office.now)] == [waits]
+    assert office.row(case)["status"] == "closed"
+    slow = await database.read(lambda connection: list(_slow(connection, seen)))
+    await database.close()
+    assert len(seen) > 40
     assert slow == []
 
 

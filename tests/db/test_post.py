@@ -418,6 +418,28 @@ def test_who_is_silent_and_can_not_be_told_is_looked_at_no_oftener(office: Offic
     assert office.row(case)["status"] == "closed"
 
 
+def test_when_they_may_be_rung_up(office: Office) -> None:
+    """It is 10.00 in Jakarta."""
+    case = accepted(office)
+
+    def call_at() -> int | None:
+        row = office.row(case)
+        return office.do(
+            lambda conn: post.call_at(conn, office.keys, office.rules, row, office.now)
+        )
+
+    assert call_at() is None  # nobody knows anything of them
+    office.person(case, may_message=False)
+    assert call_at() == office.now
+    office.person(case, call_from=18 * 60, call_until=20 * 60)
+    assert call_at() == OPEN + 8 * HOUR_MS
+    office.person(case, shared=(OWN,))
+    assert call_at() is None
+    office.person(case, shared=())
+    office.set(case, anonymous=True)
+    assert call_at() is None
+
+
 # --- whatever happens -----------------------------------------------------------------------------
 
 SECRETS = ("Siti Rahayu", "PT Maju Sejahtera", "ditahan paspornya", OWN[1:], "Periksa segera")

@@ -140,7 +140,7 @@ async def test_a_case_shows_what_was_sent(house: House, twilio: FakeTwilio) -> N
     kinds = [one["kind"] for one in steps]
     assert kinds == ["message_put", "message_sent", "message_delivered"]
     assert steps[0]["by"] == "Sari"
-    assert CITIZEN[1:] not in str(read)
+    assert CITIZEN[1:] not in str(read["timeline"])
 
 
 async def test_what_failed_may_be_sent_again(house: House, twilio: FakeTwilio) -> None:

@@ -34,6 +34,7 @@ GROUPS: Final[Mapping[str, Group]] = MappingProxyType(
         "minor": Group.NAME,
         "phones": Group.PHONES,
         "safe_contact": Group.PHONES,
+        "call_at": Group.PHONES,
         "employer": Group.EMPLOYER,
         "summary": Group.NARRATIVE,  # it retells it
         "recordings": Group.RECORDINGS,

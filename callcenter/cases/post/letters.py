@@ -39,6 +39,8 @@ WAITING: Final = "unit_waiting"
 STILL_WAITING: Final = "unit_still_waiting"
 WAITINGS: Final = frozenset({WAITING, STILL_WAITING})
 CLOSING: Final = "case_closing"
+#: What a caller is sent during the call; see ``calls/telling.py``.
+NUMBER: Final = "case_number"
 _GONE: Final = "unit_gone"
 #: To the desk of a unit, by what has happened.
 _UNITS: Final[Mapping[str, str]] = MappingProxyType(
@@ -178,12 +180,13 @@ def without_address(units: Units) -> list[str]:
     return [one.code for one in units.units.values() if not one.external and one.email is None]
 
 
-def channel(writing: Writing, name: str, language: str) -> Channel | None:
-    """How a reporter is written to: by SMS, or by WhatsApp if it has approved the text."""
-    if Channel.SMS in writing.allowed.channels:
-        return Channel.SMS
+def channel(writing: Writing, name: str, language: str, wish: Channel | None) -> Channel | None:
+    """How a reporter is written to: by SMS, or by WhatsApp if it has approved the text; where there
+    are both, as they wish (that is how they were sent the number). None: by neither."""
     approved = writing.texts.content(name, language) is not None
-    return Channel.WHATSAPP if approved and Channel.WHATSAPP in writing.allowed.channels else None
+    ours = [one for one in (Channel.SMS, Channel.WHATSAPP) if one in writing.allowed.channels]
+    ways = [one for one in ours if one is Channel.SMS or approved]
+    return wish if wish in ways else next(iter(ways), None)
 
 
 # --- when again -----------------------------------------------------------------------------------

@@ -174,7 +174,8 @@ class _Post:
         if known is None or number is None:
             return
         contact, language = known
-        channel = letters.channel(self.writing, name, language)
+        number_by = messages.last_channel(self.connection, self.row["id"], letters.NUMBER)
+        channel = letters.channel(self.writing, name, language, number_by)
         if channel is not None:
             hours = contacts.to_write(contact, _home(self.rules))
             params = letters.to_reporter(self.row["number"])
@@ -235,6 +236,15 @@ def _reached(
         known.zone,
     )
     return contact, known.language
+
+
+def call_at(
+    connection: Connection, keys: Keys, rules: Rules, row: Mapping[str, Any], now: int
+) -> int | None:
+    """From when on the reporter of the case ``row`` may be rung up, on a telephone of their own:
+    ``now``, or later; None: never."""
+    known = None if row["anonymous"] else _reached(connection, keys, row["reporter"])
+    return None if known is None else contacts.call_at(known[0], _home(rules), now)
 
 
 # --- phoned ---------------------------------------------------------------------------------------

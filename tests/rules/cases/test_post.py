@@ -217,22 +217,24 @@ def test_mail_goes_to_addresses_of_units_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "channels, approved, wanted",
+    "channels, approved, wish, wanted",
     [
-        ({Channel.SMS, Channel.WHATSAPP}, True, Channel.SMS),
-        ({Channel.WHATSAPP}, True, Channel.WHATSAPP),
-        ({Channel.WHATSAPP}, False, None),
-        ({Channel.EMAIL}, True, None),
+        ({Channel.SMS, Channel.WHATSAPP}, True, None, Channel.SMS),
+        ({Channel.SMS, Channel.WHATSAPP}, True, Channel.WHATSAPP, Channel.WHATSAPP),
+        ({Channel.SMS, Channel.WHATSAPP}, False, Channel.WHATSAPP, Channel.SMS),
+        ({Channel.WHATSAPP}, True, Channel.SMS, Channel.WHATSAPP),
+        ({Channel.WHATSAPP}, False, Channel.WHATSAPP, None),
+        ({Channel.EMAIL}, True, Channel.EMAIL, None),
     ],
 )
 def test_by_sms_or_by_whatsapp_with_an_approved_text(
-    channels: set[Channel], approved: bool, wanted: Channel | None
+    channels: set[Channel], approved: bool, wish: Channel | None, wanted: Channel | None
 ) -> None:
     named = "  case_news:\n    whatsapp: {id: HX" + "0a" * 16 + "}\n"
     written = texts.load(SHIPPED.replace("  case_news:\n", named) if approved else SHIPPED)
     writing = Writing(written, Allowed(frozenset(channels), ("+62",), 100), PAGES)
-    assert letters.channel(writing, "case_news", "id") is wanted
-    assert letters.channel(writing, "case_news", "jv") is wanted  # the first language's text
+    assert letters.channel(writing, "case_news", "id", wish) is wanted
+    assert letters.channel(writing, "case_news", "jv", wish) is wanted  # as in Indonesian
 
 
 # --- where and when somebody is reached -----------------------------------------------------------

@@ -15,6 +15,7 @@ from callcenter.cases.desk.rights import GROUPS, Rights, rights, secrecy_of
 from callcenter.cases.desk.service import late_days
 from callcenter.cases.facts import NoteKind
 from callcenter.cases.hand.service import Work
+from callcenter.cases.post import service as post
 from callcenter.cases.reporters import service as reporters
 from callcenter.cases.rules import Rules
 from callcenter.cases.secrecy import Group, Person, Place
@@ -189,6 +190,7 @@ def file(
         fields[name] = text
     if case.rights.sees(Group.NAME) or case.rights.sees(Group.PHONES):
         fields |= person_of(connection, keys, row["reporter"])
+        fields["call_at"] = post.call_at(connection, keys, rules, row, now)
     if case.rights.sees(Group.HISTORY):
         notes = case.rights.sees(Group.NOTES)
         fields["assignments"] = _assignments(connection, key if notes else None, row["id"])
