@@ -12,12 +12,13 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import structlog
 
-from bench import asterisk, engine, figures, machine, storage, webhooks
+from bench import asterisk, desk, engine, figures, machine, storage, webhooks
 from bench.figures import Figure, Part, Run
 from bench.stores import Files, Server, Store, running_server
 from tests.capabilities import ROOT
@@ -49,6 +50,12 @@ class Bench:
         self._part("calls", "Transactions of a whole call (simulator line)", self._a_call)
         self._storage("sqlite", "SQLite", lambda: files)
         self._storage("postgresql", "PostgreSQL", self.server)
+        for name, shown, store in (
+            ("cases", "SQLite", lambda: files),
+            ("cases-postgresql", "PostgreSQL", self.server),
+        ):
+            title = f"The desk of cases over HTTP, {desk.CASES:,} of them, on {shown}"
+            self._part(name, title, partial(self._desk, store, name))
         self._part(
             "webhooks",
             "Twilio's webhooks on SQLite, beside a bare route",
@@ -92,6 +99,9 @@ class Bench:
         files = Files(FOLDER / "sqlite-one")
         for agent_ends in (False, True):
             yield from storage.a_call(files, FOLDER / "var", agent_ends=agent_ends)
+
+    def _desk(self, store: Callable[[], Store], name: str) -> Iterator[Figure]:
+        return desk.measure(store(), FOLDER / name)
 
     def _part(self, name: str, title: str, measure: Callable[[], Iterator[Figure]]) -> None:
         if self._only and name not in self._only:

@@ -11,13 +11,10 @@ reads, and an answer of the same length.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import secrets
-import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
@@ -28,8 +25,8 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from bench.figures import Figure, one, spread
+from bench.processes import free_port, listening, process
 from bench.stores import Store
-from tests.capabilities import ROOT
 from tests.fake_twilio.signing import signed_headers
 
 ACCOUNT, TOKEN, NUMBER = "AC" + "a1" * 16, "f" * 32, "+622150630150"
@@ -39,7 +36,6 @@ CALLERS = 16
 RUN_S = 10.0
 #: The application waits so long for a Twilio that does not answer.
 WARM_S = 7.0
-START_S = 60.0
 #: About as long as a menu's TwiML.
 ANSWER_BYTES = 1200
 
@@ -69,13 +65,13 @@ def measure(store: Store, folder: Path) -> Iterator[Figure]:
 
 
 async def _bare() -> Stopwatch:
-    port = _free_port()
-    async with _process([sys.executable, "-m", "bench.webhooks", str(port)], {}):
+    port = free_port()
+    async with process(["-m", "bench.webhooks", str(port)], {}):
         return await _load(f"http://127.0.0.1:{port}", check=False)
 
 
 async def _application(store: Store, folder: Path) -> Stopwatch:
-    port = _free_port()
+    port = free_port()
     environment = {
         "CALLCENTER_VAR": str(folder),
         "DATABASE_URL": store.fresh(),
@@ -88,42 +84,10 @@ async def _application(store: Store, folder: Path) -> Stopwatch:
         "TWILIO_NUMBER": NUMBER,
         "TWILIO_API_URL": "http://127.0.0.1:9",
     }
-    async with _process([sys.executable, "-m", "callcenter", "serve"], environment):
-        await _listening(port)
+    async with process(["-m", "callcenter", "serve"], environment):
+        await listening(port)
         await asyncio.sleep(WARM_S)
         return await _load(f"http://127.0.0.1:{port}", check=True)
-
-
-@contextlib.asynccontextmanager
-async def _process(command: list[str], environment: dict[str, str]) -> AsyncIterator[None]:
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=ROOT, env={**os.environ, **environment}, stdout=asyncio.subprocess.DEVNULL
-    )
-    try:
-        yield
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-    return port
-
-
-async def _listening(port: int) -> None:
-    deadline = time.monotonic() + START_S
-    while True:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(0.1)
-        else:
-            writer.close()
-            return
 
 
 # --- callers --------------------------------------------------------------------------------------
@@ -132,7 +96,7 @@ async def _listening(port: int) -> None:
 async def _load(address: str, *, check: bool) -> Stopwatch:
     watch = Stopwatch()
     port = int(address.rpartition(":")[2])
-    await _listening(port)
+    await listening(port)
     end = time.monotonic() + RUN_S
     async with aiohttp.ClientSession() as session:
         ask = _asker(session, address, watch, check)

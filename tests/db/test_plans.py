@@ -44,10 +44,10 @@ async def test_no_statement_looks_at_every_call(
         shown = await hotline.console(agent)
         assert shown.today.answered == 1
         await hotline.facts()
-    slow = await database.read(lambda connection: list(_slow(connection, seen)))
+    found = await database.read(lambda connection: list(slow(connection, seen)))
     await database.close()
     assert len(seen) > 40
-    assert slow == []
+    assert found == []
 
 
 async def test_no_search_looks_at_every_case(sqlite_url: str, keys: Keys) -> None:
@@ -61,10 +61,10 @@ async def test_no_search_looks_at_every_case(sqlite_url: str, keys: Keys) -> Non
             assert finder.find_for(person, text, PHONE) == [case]
         finder.find_for(person, "siti aminah")
     finder.note(case, NoteKind.PUBLIC, "Pengawas berkunjung")
-    slow = await database.read(lambda connection: list(_slow(connection, seen)))
+    found = await database.read(lambda connection: list(slow(connection, seen)))
     await database.close()
     assert len(seen) > 10
-    assert slow == []
+    assert found == []
 
 
 async def test_nobody_is_told_by_looking_at_every_case(sqlite_url: str, keys: Keys) -> None:
@@ -118,8 +118,11 @@ async def _a_call(hotline: Hotline, agent: str) -> None:
     await hotline.hang_up(again)
 
 
-def _slow(connection: Connection, statements: Mapping[str, Given]) -> list[str]:
-    """Those that look at a whole growing table."""
+def slow(
+    connection: Connection, statements: Mapping[str, Given], also: Sequence[str] = ()
+) -> list[str]:
+    """Those that look at a whole growing table. ``also``: indexes that may be walked up to a
+    limit, "" the table itself."""
     found = []
     for text, given in statements.items():
         if not text.startswith(("SELECT", "UPDATE", "DELETE")):
@@ -128,6 +131,7 @@ def _slow(connection: Connection, statements: Mapping[str, Given]) -> list[str]:
         plan = cursor.execute(f"EXPLAIN QUERY PLAN {text}", given or ()).fetchall()
         for step in plan:
             scan = SCAN.match(step[3])
-            if scan and scan.group(2) not in SHORT:
+            walked = scan is not None and (scan.group(2) or "") in also and " LIMIT " in text
+            if scan and scan.group(2) not in SHORT and not walked:
                 found.append(f"{step[3]}: {text}")
     return found
