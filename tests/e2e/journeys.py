@@ -11,38 +11,33 @@ import asyncio
 import contextlib
 import datetime as dt
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import httpx2
 import msgspec
 import uvicorn
 from sqlalchemy import text as sql_text
-from sqlalchemy import update
 
 from callcenter import settings as settings_module
 from callcenter.app import App, assemble, running
-from callcenter.cases import service as cases
-from callcenter.cases import tables
 from callcenter.cases.clocks import Clock
 from callcenter.cases.hand.service import Work
 from callcenter.cases.numbers import make_number
 from callcenter.cases.reporters import service as reporters
-from callcenter.cases.search import service as search
-from callcenter.cases.secrecy import Person
-from callcenter.cases.service import CaseForm
-from callcenter.cases.statuses import Actor, CaseEvent
 from callcenter.cases.work import service as work
-from callcenter.cases.work.service import Moved, Standing
+from callcenter.cases.work.service import Standing
 from callcenter.clock import Given, JumpClock
 from callcenter.db import Connection, timers
 from callcenter.db.facts import Fact
 from callcenter.people import accounts, passwords
 from callcenter.people.accounts import NewAccount
 from callcenter.people.permissions import Role
+from callcenter.people.sign_ins import IDLE_MS
 from callcenter.queue import service as queue
 from callcenter.topics import uppers
 from tests.waiting import until
@@ -54,7 +49,6 @@ ZONE = ZoneInfo("Asia/Jakarta")
 OPEN = "2026-11-24 10:00"
 PASSWORD = "sandi-untuk-uji-coba"
 SARI = "+628111234567"
-OFFICER = "rina"
 PUBLIC_NOTE = "Perusahaan sudah dipanggil."
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 #: The moment at which nothing happens any more was looked at so often.
@@ -135,20 +129,24 @@ class Caller:
         return row
 
 
-class Agent:
-    """An agent at the console, signed in."""
+class Page:
+    """A page of somebody who is signed in."""
 
     def __init__(self, journey: Journey, name: str) -> None:
         self._journey = journey
         self.name = name
         self.id = ""
+        self.signed_in_at = 0
         self._http = journey.browser()
         self._csrf = ""
 
-    async def sign_in(self) -> Agent:
+    async def sign_in(self) -> None:
+        """Also again, when the sign-in has run out."""
+        self._http.cookies.clear()
+        self._csrf = ""
         me = await self.ask("POST", "/api/sign-in", {"username": self.name, "password": PASSWORD})
         self._csrf, self.id = me["csrf"], me["account"]["id"]
-        return self
+        self.signed_in_at = self._journey.clock.now()
 
     async def ask(self, method: str, path: str, body: object = None) -> Any:
         """
@@ -160,8 +158,40 @@ class Agent:
         found = answer.json() if answer.content else None
         if answer.status_code >= 400:
             raise Refused(answer.status_code, found)
-        await self._journey.settle()
+        if method != "GET" and path.startswith("/api/agent"):
+            await self._journey.settle()
         return found
+
+    async def read(self, number: str) -> Any:
+        """A case as far as this person may see it."""
+        return await self.ask("GET", f"/api/cases/{number}")
+
+    async def save(self, number: str, **fields: object) -> Any:
+        version = (await self.read(number))["version"]
+        return await self.ask("PUT", f"/api/cases/{number}", {"version": version} | fields)
+
+
+class Officer(Page):
+    """Somebody at the desk of cases."""
+
+    async def finds(self, query: str) -> list[str]:
+        """The numbers of the cases that a search shows, and with them how many it counts."""
+        page = await self.ask("GET", f"/api/desk/cases?{urlencode({'query': query})}")
+        found = [case["number"] for case in page["cases"]]
+        assert page["total"] == len(found)
+        return found
+
+    async def move(self, number: str, event: str, **fields: str) -> Any:
+        body = {"event": event, "version": (await self.read(number))["version"], "fields": fields}
+        return await self.ask("POST", f"/api/cases/{number}/moves", body)
+
+    async def note(self, number: str, kind: str, text: str, *, copy: bool = False) -> Any:
+        body = {"kind": kind, "text": text, "copy": copy}
+        return await self.ask("POST", f"/api/cases/{number}/notes", body)
+
+
+class Agent(Page):
+    """An agent at the console."""
 
     async def ready(self) -> Agent:
         await self.ask("PUT", "/api/agent/state", {"state": "ready"})
@@ -203,6 +233,7 @@ class Journey:
         self.app = app
         self.clock = clock
         self._url = url
+        self._desk: tuple[Officer, Officer] | None = None
         self._browsers: list[httpx2.AsyncClient] = []
         self._phone = self.browser()
 
@@ -233,12 +264,22 @@ class Journey:
     async def agent(self, name: str, *knows: str, ready: bool = True) -> Agent:
         """An agent who knows these topics (all, when none is named), signed in."""
         await self.account(name, Role.AGENT, *(knows or uppers(self.app.calls.topics)))
-        agent = await Agent(self, name).sign_in()
+        agent = Agent(self, name)
+        await agent.sign_in()
         return await agent.ready() if ready else agent
 
-    async def account(self, name: str, role: Role, *topics: str) -> str:
+    async def officer(
+        self, name: str, unit: str, *, head: bool = False, named: bool = False
+    ) -> Officer:
+        """An officer of ``unit``, signed in. ``named``: for sensitive cases."""
+        await self.account(name, Role.OFFICER, unit=unit, head=head, named=named)
+        officer = Officer(self, name)
+        await officer.sign_in()
+        return officer
+
+    async def account(self, name: str, role: Role, *topics: str, **more: Any) -> str:
         def add(conn: Connection) -> str:
-            new = NewAccount(name, name.title(), role, PASSWORD)
+            new = NewAccount(name, name.title(), role, PASSWORD, **more)
             made = accounts.add(conn, Given(self.clock.now()), new, password_hash())
             if topics:
                 queue.set_topics(conn, made.id, topics)
@@ -284,65 +325,30 @@ class Journey:
         self.clock.set(goal)
         await self.settle()
 
-    # --- what officers do, until their doors can do it ------------------------------------------
+    # --- what becomes of a complaint --------------------------------------------------------------
 
-    async def decide(self, fn: Callable[[Connection, Given], T]) -> T:
-        """In a transaction at this moment."""
-        given = Given(self.clock.now())
-        done = await self.app.db.write(lambda conn: fn(conn, given.again()))
-        await self.settle()
-        return done
+    async def desk(self) -> tuple[Officer, Officer]:
+        """Officers of triage, and of the inspectors of Jawa Barat."""
+        if self._desk is None:
+            self._desk = await self.officer("tari", "PTSA"), await self.officer("rina", "P32")
+        for officer in self._desk:
+            if self.clock.now() - officer.signed_in_at > IDLE_MS // 2:
+                await officer.sign_in()
+        return self._desk
 
-    async def move(self, number: str, event: CaseEvent, actor: Actor, **fields: str) -> Moved:
-        case, store = self.case(number).id, self.app.store
-        rules = self.app.calls.rules
-        return await self.decide(
-            lambda conn, given: work.move(
-                conn,
-                store.keys,
-                given,
-                rules,
-                case=case,
-                event=event,
-                actor=actor,
-                by=OFFICER if actor is Actor.OFFICER else None,
-                fields=fields,
-            )
-        )
+    async def accepted(self, number: str) -> Officer:
+        """Triage passes the complaint on to the inspectors of Jawa Barat, one of whom accepts."""
+        triage, inspector = await self.desk()
+        await triage.save(number, province="32")
+        await triage.move(number, "verify")
+        await triage.move(number, "route", unit="P32")
+        await inspector.move(number, "accept")
+        return inspector
 
-    async def set(self, number: str, **values: object) -> None:
-        """Columns of a case that only officers fill in."""
-        change = update(tables.case).where(tables.case.c.number == number).values(**values)
-        await self.decide(lambda conn, _given: conn.execute(change))
-
-    async def accepted(self, number: str, unit: str = "P32") -> None:
-        """Triage passes the complaint on to a unit of Jawa Barat, which accepts it."""
-        await self.set(number, province="32")
-        await self.move(number, CaseEvent.VERIFY, Actor.TRIAGE)
-        await self.move(number, CaseEvent.ROUTE, Actor.TRIAGE, unit=unit)
-        await self.move(number, CaseEvent.ACCEPT, Actor.OFFICER)
-
-    async def followed_up(self, number: str, unit: str = "P32") -> None:
-        """... and does its part."""
-        await self.accepted(number, unit)
-        await self.move(number, CaseEvent.FOLLOW_UP, Actor.OFFICER, public_note=PUBLIC_NOTE)
-
-    async def listened_to(self, number: str, agent: Agent, topic: str) -> None:
-        """Somebody has listened to the message and says what it is about."""
-        store, rules, case = self.app.store, self.app.calls.rules, self.case(number)
-        form = CaseForm(version=case.version, topic=topic)
-        await self.decide(
-            lambda conn, given: cases.save(
-                conn, store.keys, given, rules, case=case.id, agent=agent.id, form=form
-            )
-        )
-
-    async def about_reporter(self, number: str, form: reporters.Form) -> None:
-        """What is written down of the person."""
-        case, keys = self.case(number).id, self.app.store.keys
-        await self.decide(
-            lambda conn, given: reporters.save(conn, keys, given, case=case, form=form)
-        )
+    async def followed_up(self, number: str) -> None:
+        """... and does their part."""
+        inspector = await self.accepted(number)
+        await inspector.move(number, "follow_up", public_note=PUBLIC_NOTE)
 
     def reporter_of(self, number: str) -> reporters.Reporter:
         reporter, keys = self.case(number).reporter, self.app.store.keys
@@ -355,14 +361,6 @@ class Journey:
         taken = {case.number for case in self.cases()}
         made = (make_number(2026, f"{n:07d}") for n in range(100))
         return next(number for number in made if number not in taken)
-
-    async def finds(self, person: Person, text: str, *, named: bool = False) -> tuple[str, ...]:
-        """The ids of the cases that ``person`` finds by ``text``."""
-        keys, rules = self.app.store.keys, self.app.calls.rules
-        found = await self.app.db.read(
-            lambda conn: search.find(conn, keys, rules, person, text, named=named)
-        )
-        return found.cases
 
     # --- what is kept -------------------------------------------------------------------------
 

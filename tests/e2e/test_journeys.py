@@ -10,22 +10,24 @@ from pathlib import Path
 import pytest
 
 from callcenter import upkeep
-from callcenter.cases import pins
 from callcenter.cases.directory import about
-from callcenter.cases.reporters import service as reporters
-from callcenter.cases.secrecy import Person
-from callcenter.cases.statuses import Actor, CaseEvent
 from callcenter.line import Cause, LegGone
-from callcenter.people.permissions import Role
-from tests.e2e.journeys import DAY_S, HOUR_S, MINUTE_S, PUBLIC_NOTE, SARI, Journey, day, journey
+from tests.e2e.journeys import (
+    DAY_S,
+    HOUR_S,
+    MINUTE_S,
+    PUBLIC_NOTE,
+    SARI,
+    Journey,
+    Refused,
+    day,
+    journey,
+)
 from tests.e2e.traces import traces
 from tests.fake_twilio.signing import signed_headers
 
 OTHER = "+628987654321"
 HONG_KONG = "+85291234567"
-P32 = Person("rina", Role.OFFICER, "P32")
-TRIAGE = Person("tari", Role.OFFICER, "PTSA")
-ITJEN = Person("indra", Role.OFFICER, "ITJEN")
 
 
 @pytest.fixture
@@ -103,8 +105,8 @@ async def test_a_message_during_joint_leave(tmp_path: Path) -> None:
         # Idul Fitri and joint leave are no working days: the clocks begin on the first one after.
         assert len(hotline.rows('SELECT * FROM recording WHERE "case" = :c', c=case.id)) == 1
         await hotline.until("2026-03-25 08:30")
-        agent = await hotline.agent("sari", ready=False)
-        await hotline.listened_to(case.number, agent, "thr")
+        triage, _ = await hotline.desk()
+        await triage.save(case.number, topic="thr")
         case = hotline.case(case.number)
         assert (case.topic, case.priority) == ("thr", "P1")
         due = hotline.standing(case.number).due
@@ -147,7 +149,7 @@ async def test_a_ticket_is_checked_and_a_statement_added(hotline: Journey) -> No
 
 async def test_a_wrong_number_and_wrong_pins(hotline: Journey) -> None:
     agent = await hotline.agent("sari")
-    number, pin = await hotline.complain(agent, "1", "1")
+    number, pin = await hotline.complain(agent, "1", "1", reporter_name="Budi Santoso")
     swapped = next(
         number[:n] + number[n + 1] + number[n] + number[n + 2 :]
         for n in range(2, 9)
@@ -184,18 +186,21 @@ async def test_a_wrong_number_and_wrong_pins(hotline: Journey) -> None:
     assert await unknown.press("2", nobodys, wrong) != ""
     assert refused in await unknown.heard()
     await unknown.hang_up()
-    # The holder finds it locked, too, and is let in after a day.
+    # The holder finds it locked, too, and comes to a person: who says two things right is given a
+    # new PIN, which opens it at once.
     holder = await hotline.dial()
     assert "untuk sementara tidak dapat dibuka" in await holder.press("2", number, pin)
     await holder.press("0")
-    assert (await agent.offer())["call"] == holder.call.id
+    talk = await agent.take()
+    said = {"number": number, "name": "Budi Santoso", "phone": SARI}
+    new = await agent.ask("POST", f"/api/agent/calls/{talk['id']}/pin", said)
     await holder.hang_up()
-    (limit,) = (one for one in pins.LIMITS if one.per.value == "case")
-    assert limit.window_s is not None
-    await hotline.pass_time(limit.window_s + 1)
+    await agent.wrap_up("status")
     holder = await hotline.dial()
-    await holder.press("2", number, pin)
-    assert [fact.kind for fact in hotline.facts("status_read")] == ["status_read"]
+    await holder.press("2", number, new["pin"])
+    (read,) = hotline.facts("status_read")
+    assert read.call == holder.call.id
+    assert len(hotline.facts("pin_set")) == 1
 
 
 # --- 6 ------------------------------------------------------------------------------------------
@@ -211,17 +216,20 @@ async def test_a_migrant_in_hong_kong(hotline: Journey) -> None:
         talk["id"], topic="pmi_ln", reporter_name="Wati", narrative="Paspor ditahan, gaji 5 bulan."
     )
     number = talk["case"]["number"]
-    evenings = reporters.Form(
-        may_message=True, may_call=False, safe_from=19 * 60, safe_until=22 * 60,
-        zone="Asia/Hong_Kong", phones=(HONG_KONG, "+85223456789"), shared=("+85223456789",),
-    )  # fmt: skip
-    await hotline.about_reporter(number, evenings)
+    employers = "+85223456789"
+    evenings = {
+        "may_message": True, "may_call": False, "safe_from": 19 * 60, "safe_until": 22 * 60,
+        "zone": "Asia/Hong_Kong",
+    }  # fmt: skip
+    phones = [{"number": HONG_KONG}, {"number": employers, "shared": True}]
+    await agent.save(number, phones=phones, safe_contact=evenings)
     await caller.hang_up()
     await agent.wrap_up()
     case = hotline.case(number)
     assert (case.priority, case.track, case.status) == ("P1", "pmi", "new")
-    await hotline.move(number, CaseEvent.VERIFY, Actor.TRIAGE)
-    await hotline.move(number, CaseEvent.REFER, Actor.TRIAGE, target="KP2MI")
+    triage, _ = await hotline.desk()
+    await triage.move(number, "verify")
+    await triage.move(number, "refer", target="KP2MI")
     assert hotline.case(number).status == "referred_out"
     (outside,) = hotline.rows('SELECT * FROM external_ref WHERE "case" = :c', c=case.id)
     assert (outside.system, outside.ref, outside.result_at) == ("KP2MI", None, None)
@@ -232,7 +240,7 @@ async def test_a_migrant_in_hong_kong(hotline: Journey) -> None:
     assert day(due) == "2027-01-11"
     kept = hotline.reporter_of(number)
     assert (kept.safe_from, kept.safe_until, kept.zone) == (1140, 1320, "Asia/Hong_Kong")
-    assert kept.shared == ("+85223456789",)
+    assert kept.shared == (employers,)
     assert not hotline.rows("SELECT * FROM message")
 
 
@@ -257,10 +265,17 @@ async def test_an_anonymous_whistleblower(hotline: Journey, tmp_path: Path) -> N
     assert (case.anonymous, case.secret, case.reporter) == (1, 1, None)
     assert not hotline.rows("SELECT * FROM reporter")
     # Neither the accused unit nor triage finds it, in whatever way; the inspectorate does.
+    triage, accused = await hotline.desk()
+    inspectorate = await hotline.officer("indra", "ITJEN")
     for text in (number, "amplop", "Maju", "integritas"):
-        assert await hotline.finds(P32, text) == ()
-        assert await hotline.finds(TRIAGE, text) == ()
-    assert await hotline.finds(ITJEN, "amplop") == (case.id,)
+        assert await triage.finds(text) == []
+        assert await accused.finds(text) == []
+    for officer in (triage, accused):
+        with pytest.raises(Refused, match="404"):
+            await officer.read(number)
+        everything = await officer.ask("GET", "/api/desk")
+        assert not any(one["count"] for one in everything["lists"])
+    assert await inspectorate.finds("amplop") == [number]
 
     # Later there is more to say, from a telephone that shows its number.
     await hotline.pass_time(HOUR_S / 2)
@@ -353,7 +368,7 @@ async def test_a_boy_who_works_at_night(hotline: Journey) -> None:
     await agent.write(
         talk["id"], topic="pekerja_anak", narrative="Umur 15, bekerja malam di pabrik."
     )
-    await hotline.about_reporter(number, reporters.Form(minor=True))
+    await agent.save(number, minor=True)
     await caller.hang_up()
     await agent.wrap_up()
     case = hotline.case(number)
@@ -366,9 +381,75 @@ async def test_a_boy_who_works_at_night(hotline: Journey) -> None:
     # An agent has it in hand: nobody has to be called out of bed.
     assert case.taken_at is not None
     # Only who is named for such cases knows of it.
-    for person in (TRIAGE, P32, ITJEN):
-        assert await hotline.finds(person, number) == ()
-    assert await hotline.finds(TRIAGE, number, named=True) == (case.id,)
+    inspectorate = await hotline.officer("indra", "ITJEN")
+    for officer in (*await hotline.desk(), inspectorate):
+        assert await officer.finds(number) == []
+    for unit in ("PTSA", "P32"):
+        named = await hotline.officer(f"nama.{unit.lower()}", unit, named=True)
+        assert await named.finds(number) == ([number] if unit == "PTSA" else [])
+
+
+# --- 10 -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.timeout(400)
+async def test_forty_workers_of_one_factory(hotline: Journey) -> None:
+    agent = await hotline.agent("sari")
+    children: list[tuple[str, str]] = []
+    for n in range(40):
+        hidden = n % 10 in (3, 6, 9)  # twelve of them want to be anonymous
+        number = None if hidden else f"+6281200000{n:02d}"
+        flag = {"anonymous": True} if hidden else {"reporter_name": f"Pekerja {n}"}
+        said = {"topic": "thr", "employer": "PT Maju Bersama", "narrative": "THR belum dibayar."}
+        children.append(await hotline.complain(agent, "1", "1", number=number, **said, **flag))
+    triage, _ = await hotline.desk()
+    first = children[0][0]
+    found = await triage.ask("GET", f"/api/cases/{first}/duplicates")
+    (mass,) = (one for one in found["suggestions"] if one["kind"] == "mass")
+    assert len(mass["cases"]) == 39
+    # The officer of the union reports for all: one case that gathers them.
+    opened = await triage.ask(
+        "POST", "/api/cases", {"topic": "thr", "employer": "PT Maju Bersama", "gathers": True}
+    )
+    parent = opened["number"]
+    for number, _ in children:
+        await triage.ask("POST", f"/api/cases/{number}/parent", {"parent": parent})
+    rows = hotline.cases()
+    assert len(rows) == 41
+    gathering = hotline.case(parent)
+    assert sum(case.parent == gathering.id for case in rows) == 40
+    assert [case.number for case in rows if case.parent is None] == [parent]
+    assert sum(case.anonymous for case in rows) == 12
+    assert len({case.employer_hash for case in rows}) == 1
+    reporters_ = [case.reporter for case in rows if case.reporter is not None]
+    assert len(set(reporters_)) == len(reporters_) == 28
+
+    # One answer for all of them.
+    for number, _ in children:
+        await hotline.accepted(number)
+    note = "Perusahaan sudah diperintahkan membayar THR."
+    await triage.note(parent, "public", note, copy=True)
+    _, inspector = await hotline.desk()
+    for number, _ in children:
+        await inspector.move(number, "follow_up", public_note=note)
+    # None hears of another; two object, each for themselves.
+    for number, pin in children[:2]:
+        caller = await hotline.dial(OTHER)
+        heard = await caller.press("2", number, pin)
+        assert note in heard
+        assert "Maju" not in heard
+        assert not any(other in "".join(heard.split()) for other, _ in children[1:])
+        await caller.press("4")
+        await caller.hang_up()
+    await hotline.pass_time(21 * DAY_S)
+    status = [hotline.case(number).status for number, _ in children]
+    assert status == ["in_progress"] * 2 + ["closed"] * 38
+    # ... and a third one opens theirs again.
+    number, pin = children[2]
+    caller = await hotline.dial(OTHER)
+    await caller.press("2", number, pin, "6", "1")
+    status = [hotline.case(number).status for number, _ in children]
+    assert status == ["in_progress"] * 2 + ["reopened"] + ["closed"] * 37
 
 
 # --- 12 -----------------------------------------------------------------------------------------
@@ -445,6 +526,27 @@ async def test_what_an_agent_began_to_write_is_not_thrown_away(hotline: Journey)
 # --- and besides ----------------------------------------------------------------------------------
 
 
+async def test_two_matters_are_two_cases(tmp_path: Path) -> None:
+    async with journey(tmp_path, "2026-11-22 21:00") as hotline:
+        caller = await hotline.dial()
+        await caller.press("1", "1", "1", "1")
+        await caller.speak("Upah saya dua bulan belum dibayar.")
+        await hotline.pass_time(1)
+        await caller.press("1", "2", "1", "1")
+        await caller.speak("Teman saya di-PHK tanpa surat.")
+        await caller.hang_up()
+        wages, dismissal = hotline.cases()
+        assert [case.topic for case in (wages, dismissal)] == ["upah", "phk"]
+        assert [case.status for case in (wages, dismissal)] == ["new", "new"]
+        assert wages.number != dismissal.number
+        for case in (wages, dismissal):
+            (link,) = hotline.links(case.id)
+            assert (link.role, link.call) == ("opened", caller.call.id)
+            assert len(hotline.rows('SELECT 1 FROM recording WHERE "case" = :c', c=case.id)) == 1
+        heard = await caller.heard()
+        assert heard.count("Nomor pengaduan Anda") == 2
+
+
 async def test_a_complaint_is_withdrawn_by_its_reporter(hotline: Journey) -> None:
     agent = await hotline.agent("sari")
     number, pin = await hotline.complain(agent, "1", "1", topic="upah_tunggak")
@@ -487,6 +589,8 @@ async def test_an_employer_asks_whether_there_is_a_complaint(hotline: Journey) -
         agent, "1", "1", topic="upah_tunggak", employer="PT Maju", reporter_name="Budi"
     )
     await hotline.followed_up(number)
+    await agent.ask("PUT", "/api/agent/state", {"state": "paused"})
+    other = await hotline.agent("budi")
 
     async def fishes(caller_number: str, about: str) -> str:
         """What somebody hears who tries a number, a star, and a person."""
@@ -494,17 +598,18 @@ async def test_an_employer_asks_whether_there_is_a_complaint(hotline: Journey) -
         await caller.press("2", about, "246810")
         await caller.press("*", "246810")
         await caller.press("0")
-        talk = await agent.take()
-        shown = str(await agent.console())
+        talk = await other.take()
+        shown = str(await other.console())
         # A case of its own, and nothing of the one that there is.
         assert talk["case"]["number"] != number
         assert "PT Maju" not in shown
         assert number not in shown
-        for path in (f"/api/cases?query={number}", f"/api/cases/{number}"):
-            with pytest.raises(Exception, match="403"):
-                await agent.ask("GET", path)
+        for query in ("Maju", number, "Budi"):
+            assert (await other.ask("GET", f"/api/desk/cases?query={query}"))["total"] == 0
+        with pytest.raises(Refused, match="404"):
+            await other.read(number)
         await caller.hang_up()
-        await agent.wrap_up("wrong_number")
+        await other.wrap_up("wrong_number")
         return await caller.heard()
 
     known = await fishes("+622155500001", number)
