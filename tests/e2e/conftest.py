@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from tests.e2e.application import Application, flows_with_hours
 from tests.e2e.asterisk import Asterisk, free_port, running_asterisk
 from tests.e2e.exchange import Exchange
+from tests.e2e.journeys import Journey, journey
 from tests.e2e.phones import Phones
 from tests.e2e.wire import Wire
 
@@ -100,3 +101,10 @@ def make_application(
 def application(make_application: Make) -> Application:
     """The application with its doors open, on SQLite; not started yet."""
     return make_application()
+
+
+@pytest.fixture
+async def hotline(tmp_path: Path) -> AsyncIterator[Journey]:
+    """The application with simulated telephones, on a clock that jumps."""
+    async with journey(tmp_path) as running:
+        yield running
