@@ -79,10 +79,10 @@ async def test_nobody_is_told_by_looking_at_every_case(sqlite_url: str, keys: Ke
     assert office.mail()
     assert [one.case for one in office.to_phone(office.now)] == [waits]
     assert office.row(case)["status"] == "closed"
-    slow = await database.read(lambda connection: list(_slow(connection, seen)))
+    found = await database.read(lambda connection: list(slow(connection, seen)))
     await database.close()
     assert len(seen) > 40
-    assert slow == []
+    assert found == []
 
 
 def _listen(database: Database) -> dict[str, Given]:
