@@ -52,6 +52,8 @@ from callcenter.voice.sounds import Voice
 from callcenter.web import errors
 from callcenter.web.admin import BoardGauges, CalendarFigures, LineFigures
 from callcenter.web.hub import Hub
+from scripts import privacy_docs
+from scripts.privacy_docs import table
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 #: Random histories that are played to see where a call goes.
@@ -85,12 +87,6 @@ def drawn(first: State, states: type[State], ways: Mapping[tuple[State, Event], 
     """The picture of a table (state, event) → state."""
     arrows = [(before.value, str(event), after.value) for (before, event), after in ways.items()]
     return picture(first.value, [state.value for state in states], arrows)
-
-
-def table(*rows: Iterable[str]) -> str:
-    """A Markdown table; the first row is its head."""
-    head, *body = (list(row) for row in rows)
-    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *body])
 
 
 # --- the life of a call ---------------------------------------------------------------------------
@@ -406,6 +402,7 @@ def message_life() -> str:
 
 
 BLOCKS: Final[dict[str, Callable[[], str]]] = {
+    **privacy_docs.BLOCKS,
     "life-of-a-call": call_life,
     "table-of-a-call": call_table,
     "life-of-a-leg": lambda: drawn(LegState.ASKED, LegState, moves.LEG_TABLE),

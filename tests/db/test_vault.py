@@ -25,6 +25,8 @@ from callcenter.db import Connection, Database, metadata
 from callcenter.db.journal import Journal, JournalBroken
 from callcenter.db.keys import Keys
 from callcenter.db.migrate import upgrade
+from callcenter.messages.tables import message
+from scripts.privacy_docs import PERSONAL
 from tests.db.test_cases import DAY_MS, Store
 from tests.rules.cases.kit import shipped_rules
 
@@ -266,6 +268,55 @@ def test_a_forgotten_case_is_a_skeleton(house: House) -> None:
     assert (call["key"], call["number"], call["visit"]) == (b"", None, None)
     assert [kind for kind, _ in house.facts()].count("erased") == 4
     assert house.forget(Kind.CASE, case) == []
+
+
+def test_no_column_that_holds_anything_of_a_person_is_left(house: House) -> None:
+    """Each that the page for the data-protection officer tells of is filled, and then empty."""
+    case = closed(house)
+    house.do(partial(_fill_up, case=case))
+    held = {place for place, left in house.do(_held).items() if left}
+    forgettable = {place for place, (_, _, key) in PERSONAL.items() if key}
+    passing = {"call.visit", "call.reconnect", "leg.turn"}  # while the caller is there, or after
+    assert forgettable - held == passing
+    house.forget(Kind.CASE, case)
+    left = {place for place, left in house.do(_held).items() if left and place in forgettable}
+    assert left == set()
+
+
+def _fill_up(connection: Connection, case: str) -> None:
+    """What a case can have besides."""
+    connection.execute(update(tables.case).values(summary="Ringkas", public_note="Kami periksa"))
+    told = {"id": "n-2", "case": case, "at": 1, "kind": "public", "text": "Kami periksa"}
+    connection.execute(insert(tables.note), told)
+    sent = {"id": "a-1", "case": case, "unit": "P32", "hop": 1, "state": "sent", "sent_at": 1}
+    connection.execute(
+        insert(tables.assignment), sent | {"instruction": b"sealed", "phone_from": 1}
+    )
+    connection.execute(
+        insert(tables.external_ref), {"case": case, "system": "POLRI", "ref": "LP/1", "at": 1}
+    )
+    tried = {"id": "p-1", "case": case, "call": "call-1", "caller_hash": "h", "at": 1}
+    connection.execute(insert(tables.pin_attempt), tried)
+    wrote = {
+        "id": "m-1",
+        "channel": "sms",
+        "template": "case_news",
+        "language": "id",
+        "attempts": 1,
+    }
+    wrote |= {"state": "sent", "case": case, "created_at": 1, "updated_at": 1}
+    sealed = {"key": b"k", "recipient": b"sealed", "recipient_hash": "h", "params": b"sealed"}
+    connection.execute(insert(message), wrote | sealed)
+
+
+def _held(connection: Connection) -> dict[str, bool]:
+    """Column → whether there is anything in it, in any row."""
+    held = {}
+    for place in PERSONAL:
+        table, _, column = place.partition(".")
+        found = connection.execute(select(metadata.tables[table].c[column])).scalars()
+        held[place] = any(value not in (None, b"", "") for value in found)
+    return held
 
 
 def test_a_call_that_another_case_needs_stays(house: House) -> None:

@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import httpx2
 import pytest
 from sqlalchemy import select, update
 
 from callcenter import settings as settings_module
-from callcenter.app import assemble
 from callcenter.calls import tables as call_tables
 from callcenter.cases import service as cases
 from callcenter.cases import tables
@@ -26,7 +26,7 @@ from callcenter.db import Connection
 from callcenter.store import Store, open_store
 from tests.e2e.traces import traces
 from tests.rules.cases.kit import shipped_rules
-from tests.web.test_command_line import environment, run
+from tests.web.test_command_line import environment, run, serving
 
 __all__ = ["environment"]
 
@@ -149,7 +149,18 @@ def test_a_backup_that_is_put_back_does_not_serve_until_it_has_forgotten(
     assert again.stdout.startswith("3 erasures were done again")
     assert left(ministry, secrets) == []
     assert ministry.cli("case", "replay-erasures").stdout.startswith("0 erasures")
-    assemble(ministry.settings).close()  # it would serve now
+    with serving(ministry.environment, tmp_path / "log"):
+        assert ready(ministry) == (200, "ok")
+        with sqlite3.connect(ministry.file) as older:  # put back under a server that runs
+            older.execute("DELETE FROM erasure")
+        older.close()
+        assert ready(ministry)[0] == 503
+
+
+def ready(ministry: Ministry) -> tuple[int, str]:
+    """What /readyz answers, and what it says of erasures."""
+    answer = httpx2.get(f"http://127.0.0.1:{ministry.environment['PORT']}/readyz")
+    return answer.status_code, answer.json()["checks"]["erasures"]
 
 
 def test_heads_are_exported_and_a_cut_off_end_is_seen(ministry: Ministry, tmp_path: Path) -> None:
