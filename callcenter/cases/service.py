@@ -15,6 +15,7 @@ from callcenter.cases.errors import BadForm, Refused, StaleCase
 from callcenter.cases.facts import CaseFact
 from callcenter.cases.hand.service import Work, take
 from callcenter.cases.pins import Weakness
+from callcenter.cases.post import service as post
 from callcenter.cases.reporters import service as reporters
 from callcenter.cases.rules import Rules
 from callcenter.cases.statuses import Actor, CallRole, CaseEvent, CaseStatus
@@ -194,6 +195,7 @@ def find_case(
         connection.execute(_SET_CASE, {"of": case, "acknowledged_at": given.now})
         facts.append(Fact(CaseFact.ACKNOWLEDGED, given.now, call=call, case=case))
     append(connection, keys, facts)
+    post.heard(connection, keys, given.now, case)
     return _view(connection, row, keys)
 
 

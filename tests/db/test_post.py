@@ -371,6 +371,18 @@ def test_within_their_hours_and_the_newest_alone(office: Office) -> None:
     ]
 
 
+def test_whoever_has_asked_meanwhile_needs_no_message(office: Office) -> None:
+    case, number, pin = office.open("call-a")
+    office.person(case, safe_from=18 * 60, safe_until=20 * 60)
+    office.move(case, E.FILE, A.AGENT, by="sari")
+    office.move(case, E.VERIFY, A.TRIAGE, "tri")
+    office.move(case, E.ANSWER, A.TRIAGE, "tri", public_note="Begini.")
+    assert isinstance(office.find(number, "000000"), str)
+    assert office.put(case)[-1] == ("case_news", "waiting", None)
+    assert not isinstance(office.find(number, pin), str)
+    assert office.put(case)[-1] == ("case_news", "refused", "needless")
+
+
 def test_whoever_changes_their_mind_before_it_is_sent(office: Office) -> None:
     case = followed_up(office, safe_from=18 * 60, safe_until=20 * 60)
     office.person(case, shared=(OWN,))

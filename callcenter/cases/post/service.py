@@ -238,6 +238,11 @@ def _reached(
     return contact, known.language
 
 
+def heard(connection: Connection, keys: Keys, now: int, case: str) -> None:
+    """The reporter was told how ``case`` stands: what waits to be sent has no news for them."""
+    messages.withdraw(connection, keys, now, case=case, templates=letters.TO_REPORTERS)
+
+
 def call_at(
     connection: Connection, keys: Keys, rules: Rules, row: Mapping[str, Any], now: int
 ) -> int | None:
