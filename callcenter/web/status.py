@@ -155,9 +155,10 @@ class Telling(msgspec.Struct, frozen=True):
 
 
 @router.get("/status")
-async def form(language: Language = "id") -> Response:
-    """The empty form."""
-    return _answer(language, _form(language))
+async def form(language: str = "id") -> Response:
+    """The empty form, in Indonesian unless it is asked for in English."""
+    chosen: Language = "en" if language == "en" else "id"
+    return _answer(chosen, _form(chosen))
 
 
 @router.get("/status.css")

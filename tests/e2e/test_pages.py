@@ -127,7 +127,8 @@ def test_a_first_complaint_from_the_call_to_the_case(
     expect(board.locator(".tile", has_text="Dijawab").locator("dd").first).to_have_text("1")
 
     anywhere = people.page()
-    anywhere.goto(f"{served.url}/status")
+    anywhere.goto(served.url)
+    anywhere.get_by_role("link", name="Anda pelapor?").click()
     anywhere.keyboard.type(number)
     anywhere.keyboard.press("Tab")
     anywhere.keyboard.type("000000")
@@ -137,7 +138,7 @@ def test_a_first_complaint_from_the_call_to_the_case(
     anywhere.fill("#pin", pin)
     anywhere.click("button")
     expect(anywhere.locator(".status")).to_have_text("Diterima, menunggu pemeriksaan")
-    assert anywhere.url == f"{served.url}/status"
+    assert anywhere.url == f"{served.url}/status"  # no number in it, and no PIN
 
     officer = people.page()
     sign_in(officer, served, "petugas")

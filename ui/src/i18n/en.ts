@@ -57,6 +57,7 @@ export const en: Dictionary = {
     wrong: "Wrong user name or password. Check capital letters, then try again.",
     expired: "Your session has ended. Sign in again; what you typed is still here.",
     empty: "Enter your user name and password.",
+    reporter: "Did you complain? See how your complaint stands",
     simulator: "No telephone at hand? Call from the simulated phone",
   },
 

@@ -63,6 +63,7 @@ export const id = {
     wrong: "Nama pengguna atau kata sandi salah. Periksa huruf besar-kecil, lalu coba lagi.",
     expired: "Sesi Anda sudah berakhir. Masuk lagi; yang Anda ketik tetap ada.",
     empty: "Isi nama pengguna dan kata sandi.",
+    reporter: "Anda pelapor? Lihat status pengaduan Anda",
     simulator: "Belum punya telepon? Menelepon dari telepon simulasi",
   },
 

@@ -1,7 +1,7 @@
 /** The sign-in form, as a page of its own or in front of a page whose session has ended. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError } from "../api/http";
-import { explain, words } from "../i18n";
+import { explain, language, words } from "../i18n";
 import { LanguageSwitch } from "./LanguageSwitch";
 import { signIn } from "./session";
 
@@ -63,6 +63,11 @@ export function SignInPage() {
           <LanguageSwitch />
         </div>
         <SignInForm />
+        <p class="sign-in-foot">
+          <a href={`/status?language=${language.value}`} rel="external">
+            {t.reporter}
+          </a>
+        </p>
         <p class="sign-in-foot">
           <a href="/phone">{t.simulator}</a>
         </p>

@@ -24,7 +24,13 @@ function follow(event: MouseEvent): void {
   if (event.defaultPrevented || event.button !== 0) return;
   if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
   const link = event.target instanceof Element ? event.target.closest("a") : null;
-  if (link === null || link.target !== "" || link.origin !== location.origin) return;
+  if (
+    link === null ||
+    link.target !== "" ||
+    link.rel === "external" ||
+    link.origin !== location.origin
+  )
+    return;
   if (link.hash !== "" && link.pathname === location.pathname) return;
   event.preventDefault();
   navigate(link.pathname + link.search);
