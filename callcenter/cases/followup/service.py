@@ -18,6 +18,7 @@ from callcenter.people.tables import account
 
 #: What agents and supervisors are to a reporter, as a code of units is.
 HOTLINE: Final = "hotline"
+_OPENED: Final = (CaseFact.CASE_READ.value, CaseFact.GLASS_BROKEN.value)
 
 # Made once: to make a statement anew costs several times what it takes to run.
 _LINK = tables.call_case.c
@@ -35,7 +36,7 @@ _RESUMES = (
 _OPENINGS = (
     select(account.c.role, account.c.unit)
     .select_from(fact.join(account, account.c.id == fact.c.agent))
-    .where(fact.c.case == bindparam("about"), fact.c.kind == bindparam("kind"))
+    .where(fact.c.case == bindparam("about"), fact.c.kind.in_(_OPENED))
     .order_by(fact.c.id)
 )
 _PRESSED_UNTIL = (
@@ -59,7 +60,7 @@ def openings(connection: Connection, case: str) -> tuple[int, tuple[str, ...]]:
 
     An officer whose account names no unit is of the one that has the case.
     """
-    rows = connection.execute(_OPENINGS, {"about": case, "kind": CaseFact.CASE_READ.value}).all()
+    rows = connection.execute(_OPENINGS, {"about": case}).all()
     unit = connection.execute(by_key(tables.case), {"key": case}).one().unit
     offices = ((row.unit or unit) if row.role == Role.OFFICER.value else HOTLINE for row in rows)
     return len(rows), tuple(dict.fromkeys(offices))
