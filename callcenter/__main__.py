@@ -304,6 +304,22 @@ def user_topics(
     print(f"{username} knows {', '.join(sorted(set(topic)))}.")
 
 
+@user.command("languages")
+def user_languages(
+    username: str,
+    language: Annotated[
+        list[str] | None,
+        typer.Option(help="As en or jv; any number, or none: Indonesian alone"),
+    ] = None,
+) -> None:
+    """Set what an agent speaks besides Indonesian: such callers come to them first."""
+    from callcenter import staff
+
+    with _store(_settings()) as store:
+        staff.set_languages(store, username, language or ())
+    print(f"{username} speaks {', '.join(['id', *sorted(set(language or ()))])}.")
+
+
 @user.command("close")
 def user_close(username: str) -> None:
     """Let nobody sign in with an account any more; it is kept, because Facts name it."""

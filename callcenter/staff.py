@@ -6,7 +6,9 @@ up after us once a minute (``app.housekeeping``). Nothing here ends a talk.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
+from typing import Final
 
 from callcenter.calls import tables as calls
 from callcenter.calls.model import TimerKind
@@ -20,6 +22,7 @@ from callcenter.queue import service as queue
 from callcenter.queue.agents import AgentEvent, AgentState
 from callcenter.store import Store
 
+_LANGUAGE: Final = re.compile(r"[a-z]{2}")
 #: Changes one account in a transaction; ``now`` is the third.
 Change = Callable[[Connection, Account, int], None]
 
@@ -64,6 +67,26 @@ def set_topics(
         if who.role is not Role.AGENT:
             raise BadAccount(username=f"{who.username} is no agent")
         queue.set_topics(conn, who.id, topics)
+        if queue.may_match(conn):
+            timers.set_timer(conn, TimerKind.MATCH, who.id, now)
+
+    _change(store, username, change)
+
+
+def set_languages(store: Store, username: str, languages: Collection[str]) -> None:
+    """The agent speaks these besides Indonesian (codes of ISO 639-1, as ``en``, ``jv``).
+
+    Raises:
+        BadAccount: no such agent, or no such code.
+    """
+    for one in languages:
+        if not _LANGUAGE.fullmatch(one):
+            raise BadAccount(language=f"{one}: two letters of ISO 639-1")
+
+    def change(conn: Connection, who: Account, now: int) -> None:
+        if who.role is not Role.AGENT:
+            raise BadAccount(username=f"{who.username} is no agent")
+        queue.set_languages(conn, who.id, languages)
         if queue.may_match(conn):
             timers.set_timer(conn, TimerKind.MATCH, who.id, now)
 

@@ -251,6 +251,7 @@ LIMITS: Final = (
     ("queue.entries", "UNRUNG_S", "an agent's phone that does not begin to ring"),
     ("queue.entries", "JOIN_S", "from an agent's yes to both being together"),
     ("queue.entries", "SAME_AGENT_S", "before the same agent is asked for the same caller again"),
+    ("queue.entries", "LANGUAGE_S", "only who speaks the caller's language is asked"),
     ("queue.entries", "RESERVED_S", "a caller is kept for the agent whose phone vanished"),
     ("queue.entries", "MOST_HEAD_START_S", "head start of a topic: the longest anybody starves"),
     ("queue.agents", "WRAP_UP_S", "wrap-up; then the agent is ready again"),

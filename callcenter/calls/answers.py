@@ -60,6 +60,9 @@ def answer(stores: Stores, ask: Ask) -> needs.Answer:
             return needs.Staff(
                 signed_in, ready, waiting, 0 if ready else _wait_s(stores, waiting + 1, signed_in)
             )
+        case needs.AskSpeakers():
+            found = queue.speakers(stores.connection, need.topic, need.language)
+            return needs.Speakers(found)
         case needs.AskPosition():
             if call.entry is None:
                 return needs.NeedFailed("not_waiting")

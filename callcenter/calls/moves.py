@@ -268,6 +268,7 @@ class Life:
         head_start = topic.head_start_s if topic else 0
         head_start += need.priority * entries.PRIORITY_S
         custodian = yield from self.custodian(need)
+        spoken = yield from self.spoken(need)
         entry = Entry(
             self.world.given.id(),
             self.call.id,
@@ -277,6 +278,8 @@ class Life:
             self.now,
             reserved_for=custodian,
             reserved_until=self.now + entries.RESERVED_S * 1000 if custodian else 0,
+            language=need.language,
+            language_until=self.now + entries.LANGUAGE_S * 1000 if spoken else 0,
         )
         self.set(entry=self.put(entry), topic=need.topic, state=CallState.WAITING)
         self.fact(QueueFact.QUEUED, topic=entry.topic)
@@ -291,6 +294,13 @@ class Life:
             return None
         answer = yield Ask(self.call, needs.AskCustodian(self.call.case, need.topic))
         return answer.agent if isinstance(answer, needs.Custodian) else None
+
+    def spoken(self, need: needs.JoinQueue) -> Generator[Ask, needs.Answer, bool]:
+        """Whether it is worth waiting for somebody who speaks the caller's language."""
+        if need.language is None:
+            return False
+        answer = yield Ask(self.call, needs.AskSpeakers(need.topic, need.language))
+        return isinstance(answer, needs.Speakers) and answer.signed_in > 0
 
     def leave(self, reason: str) -> None:
         """Out of the queue by a key or a time limit."""

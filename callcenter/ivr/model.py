@@ -159,11 +159,13 @@ class Hours(Node):
 
 
 class Set(Node):
-    """Set variables to expressions; ``forget`` makes variables none."""
+    """Set variables to expressions; ``forget`` makes variables none. ``speaks``: an agent who
+    speaks this language comes first from now on; there need be no prompts in it."""
 
     type: Literal["set"]
     vars: dict[Name, StrictInt | StrictBool | Text] = {}
     forget: Annotated[tuple[Name, ...], BeforeValidator(_several)] = ()
+    speaks: Language | None = None
     next: Id
 
 

@@ -72,6 +72,8 @@ def _set(walk: Walk, node: model.Set) -> Outcome:
         values[name] = None if too_large else value
     walk.set(values)
     walk.forget(node.forget)
+    if node.speaks is not None:
+        walk.change(speaks=node.speaks)
     return node.next
 
 

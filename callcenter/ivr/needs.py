@@ -112,12 +112,13 @@ class JoinQueue(_Word, frozen=True, tag="join_queue"):
     """Wait for an agent. Answered by :class:`QueueJoined`.
 
     ``priority`` 0 is the usual one; a higher one goes first. ``custodian``: whoever has the call's
-    case in hand comes first, when ready.
+    case in hand comes first, when ready. ``language``: those who speak it come first.
     """
 
     topic: str
     priority: int
     custodian: bool = False
+    language: str | None = None
 
 
 class AskCustodian(_Word, frozen=True, tag="ask_custodian"):
@@ -125,6 +126,13 @@ class AskCustodian(_Word, frozen=True, tag="ask_custodian"):
 
     case: str
     topic: str
+
+
+class AskSpeakers(_Word, frozen=True, tag="ask_speakers"):
+    """Who knows ``topic`` and speaks ``language`` is signed in? Answered by :class:`Speakers`."""
+
+    topic: str
+    language: str
 
 
 class LeaveQueue(_Word, frozen=True, tag="leave_queue"):
@@ -153,6 +161,7 @@ Need = (
     | AskStaff
     | JoinQueue
     | AskCustodian
+    | AskSpeakers
     | LeaveQueue
     | AskPosition
 )
@@ -257,6 +266,12 @@ class Custodian(_Word, frozen=True, tag="custodian"):
     agent: str | None
 
 
+class Speakers(_Word, frozen=True, tag="speakers"):
+    """How many are signed in."""
+
+    signed_in: int
+
+
 class Staff(_Word, frozen=True, tag="staff"):
     """``waiting`` callers are before this one; ``wait_s`` None: not known."""
 
@@ -307,6 +322,7 @@ Answer = (
     | Staff
     | QueueJoined
     | Custodian
+    | Speakers
     | QueueLeft
     | Position
     | NeedFailed

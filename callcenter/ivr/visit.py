@@ -83,6 +83,8 @@ class Visit(msgspec.Struct, frozen=True, omit_defaults=True):
     note: bool = False
     can: tuple[str, ...] = ()
     weakness: str | None = None
+    #: What the caller's agent should speak, if it is another language than the prompts'.
+    speaks: str | None = None
     position: int | None = None
     wait_s: int | None = None
     recording: str | None = None

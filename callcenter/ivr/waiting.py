@@ -60,10 +60,18 @@ def _joining(walk: Walk, node: model.Queue, event: Event) -> Outcome:
             return node.nobody
         case needs.Staff():
             topic = walk.visit.topic or node.default_topic
-            return needs.JoinQueue(topic, node.priority, custodian=node.prefer is not None)
+            return needs.JoinQueue(
+                topic, node.priority, custodian=node.prefer is not None, language=_spoken(walk)
+            )
     assert isinstance(event, needs.QueueJoined)
     walk.change(queueing=True, joined_at=walk.now, position=event.position)
     return walk.enter_flow(node.while_waiting)
+
+
+def _spoken(walk: Walk) -> str | None:
+    """What an agent should speak, where it is not what all of them do."""
+    chosen = walk.visit.language
+    return walk.visit.speaks or (chosen if chosen != walk.flow.language else None)
 
 
 def _failed(walk: Walk, node: WaitingNode, reason: str) -> Outcome:

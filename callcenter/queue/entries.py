@@ -22,6 +22,8 @@ SAME_AGENT_S = 30
 #: How long a caller whose agent's phone vanished is kept for that agent, and one who comes about a
 #: case for who has that in hand.
 RESERVED_S = 20
+#: How long only those are asked who speak the caller's language.
+LANGUAGE_S = 60
 
 
 class EntryState(StrEnum):
@@ -74,7 +76,7 @@ class Entry(msgspec.Struct, frozen=True):
 
     ``rank`` is constant and decides the order: ``entered_at`` less the topic's head start, in
     epoch milliseconds, smallest first. ``reserved_for`` keeps it for one agent until
-    ``reserved_until``.
+    ``reserved_until``, ``language`` for those who speak it until ``language_until``.
     """
 
     id: str
@@ -86,6 +88,8 @@ class Entry(msgspec.Struct, frozen=True):
     state: EntryState = EntryState.WAITING
     reserved_for: str | None = None
     reserved_until: int = 0
+    language: str | None = None
+    language_until: int = 0
 
     def after(self, event: str) -> Entry | None:
         """This entry after ``event``, or None when the table refuses it."""

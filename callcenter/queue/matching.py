@@ -17,12 +17,14 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class Free(msgspec.Struct, frozen=True):
-    """A ready agent: the topics they know and the lines on which their phone can be rung."""
+    """A ready agent: the topics they know, the lines on which their phone can be rung, and what
+    they speak besides Indonesian."""
 
     agent: str
     ready_since: int
     topics: frozenset[str]
     lines: frozenset[str]
+    languages: frozenset[str] = frozenset()
 
 
 class Matches(msgspec.Struct, frozen=True):
@@ -49,6 +51,9 @@ def match(waiting: Iterable[Waiting], free: Sequence[Free], now: int) -> Matches
                 continue
             if kept not in (None, agent.agent):
                 wake.append(entry.reserved_until)
+                continue
+            if entry.language_until > now and entry.language not in agent.languages:
+                wake.append(entry.language_until)
                 continue
             if (later := item.not_before.get(agent.agent, 0)) > now:
                 wake.append(later)

@@ -93,6 +93,15 @@ _MATCHABLE = select(
     exists().where(tables.entry.c.state == EntryState.WAITING.value)
     & exists().where(tables.agent.c.state == AgentState.READY.value)
 )
+_LANGUAGES = select(tables.agent_language.c.language).where(
+    tables.agent_language.c.agent == bindparam("of")
+)
+_LANGUAGES_OF_ALL = select(tables.agent_language.c.agent, tables.agent_language.c.language).where(
+    tables.agent_language.c.agent.in_(bindparam("ids", expanding=True))
+)
+_SPEAKERS = _STAFF.join(
+    tables.agent_language, tables.agent_language.c.agent == tables.agent.c.id
+).where(tables.agent_language.c.language == bindparam("language"))
 _TOPICS_OF_ALL = select(tables.agent_topic.c.agent, tables.agent_topic.c.topic).where(
     tables.agent_topic.c.agent.in_(bindparam("ids", expanding=True))
 )
@@ -152,6 +161,25 @@ def staff(connection: Connection, topic: str) -> tuple[int, int]:
     rows = connection.execute(_STAFF, {"about": topic})
     by_state: dict[str, int] = {row[0]: row[1] for row in rows}
     return sum(by_state.values()), by_state.get(AgentState.READY.value, 0)
+
+
+def languages_of(connection: Connection, agent: str) -> list[str]:
+    """What the agent speaks besides Indonesian, sorted."""
+    return sorted(connection.execute(_LANGUAGES, {"of": agent}).scalars())
+
+
+def set_languages(connection: Connection, agent: str, languages: Iterable[str]) -> None:
+    """The agent speaks these besides Indonesian, and no others."""
+    connection.execute(delete(tables.agent_language).where(tables.agent_language.c.agent == agent))
+    rows = [{"agent": agent, "language": one} for one in sorted(set(languages))]
+    if rows:
+        connection.execute(insert(tables.agent_language), rows)
+
+
+def speakers(connection: Connection, topic: str, language: str) -> int:
+    """How many who know ``topic`` and speak ``language`` are signed in."""
+    rows = connection.execute(_SPEAKERS, {"about": topic, "language": language})
+    return sum(row[1] for row in rows)
 
 
 # --- entries and offers -------------------------------------------------------------------------
@@ -256,12 +284,16 @@ def free(connection: Connection, lines: Collection[str]) -> list[Free]:
     topics: dict[str, set[str]] = {}
     for agent, topic in connection.execute(_TOPICS_OF_ALL, {"ids": [row.id for row in rows]}):
         topics.setdefault(agent, set()).add(topic)
+    speaks: dict[str, set[str]] = {}
+    for agent, language in connection.execute(_LANGUAGES_OF_ALL, {"ids": [row.id for row in rows]}):
+        speaks.setdefault(agent, set()).add(language)
     return [
         Free(
             one.id,
             one.ready_since,
             frozenset(topics.get(one.id, ())),
             frozenset(name for name in lines if one.device_on(name) is not None),
+            frozenset(speaks.get(one.id, ())),
         )
         for one in map(_agent, rows)
     ]

@@ -41,6 +41,14 @@ agent_topic = Table(
     Column("topic", String(40), primary_key=True),
 )
 
+#: What an agent speaks besides Indonesian, which all do; a code, that no prompt may have.
+agent_language = Table(
+    "agent_language",
+    metadata,
+    Column("agent", String(40), ForeignKey("account.id"), primary_key=True),
+    Column("language", String(8), primary_key=True),
+)
+
 entry = Table(
     "entry",
     metadata,
@@ -53,6 +61,8 @@ entry = Table(
     Column("state", String(16), nullable=False),
     Column("reserved_for", String(40)),
     Column("reserved_until", BigInteger, nullable=False),
+    Column("language", String(8)),
+    Column("language_until", BigInteger, nullable=False),
 )
 Index(
     "ix_entry_waiting",

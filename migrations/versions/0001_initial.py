@@ -114,6 +114,8 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("reserved_for", sa.String(length=40), nullable=True),
         sa.Column("reserved_until", sa.BigInteger(), nullable=False),
+        sa.Column("language", sa.String(length=8), nullable=True),
+        sa.Column("language_until", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_entry")),
     )
     with op.batch_alter_table("entry", schema=None) as batch_op:
@@ -346,6 +348,13 @@ def upgrade() -> None:
     with op.batch_alter_table("agent", schema=None) as batch_op:
         batch_op.create_index("ix_agent_ready", ["state", "ready_since"], unique=False)
 
+    op.create_table(
+        "agent_language",
+        sa.Column("agent", sa.String(length=40), nullable=False),
+        sa.Column("language", sa.String(length=8), nullable=False),
+        sa.ForeignKeyConstraint(["agent"], ["account.id"], name=op.f("fk_agent_language_agent")),
+        sa.PrimaryKeyConstraint("agent", "language", name=op.f("pk_agent_language")),
+    )
     op.create_table(
         "agent_topic",
         sa.Column("agent", sa.String(length=40), nullable=False),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from callcenter import upkeep
+from callcenter import staff, upkeep
 from callcenter.cases.directory import about
 from callcenter.line import Cause, LegGone
 from tests.e2e.journeys import (
@@ -439,6 +439,49 @@ async def test_forty_workers_of_one_factory(hotline: Journey) -> None:
     await caller.press("2", number, pin, "6", "1")
     status = [hotline.case(number).status for number, _ in children]
     assert status == ["in_progress"] * 2 + ["reopened"] + ["closed"] * 37
+
+
+# --- 11 -----------------------------------------------------------------------------------------
+
+
+async def test_languages(hotline: Journey) -> None:
+    budi = await hotline.agent("budi")
+    # Nobody who is there speaks it: whoever is ready comes at once.
+    elder = await hotline.dial()
+    await elder.silence(3)
+    assert (await budi.take())["id"] == elder.call.id
+    await elder.hang_up()
+    await budi.wrap_up("information")
+    await hotline.pass_time(1)
+
+    wati = await hotline.agent("wati")
+    staff.set_languages(hotline.app.store, "wati", ["jv", "en"])
+    await hotline.pass_time(1)
+    elder = await hotline.dial()
+    await elder.silence(3)
+    assert await budi.offer() is None  # though idle for longer
+    talk = await wati.take()
+    assert talk["id"] == elder.call.id
+    assert elder.call.language == "id"  # no prompts in another one
+    # The one who speaks it is busy: after a minute anybody will do.
+    second = await hotline.dial(OTHER)
+    await second.silence(3)
+    await hotline.pass_time(59)
+    assert await budi.offer() is None
+    await hotline.pass_time(1)
+    assert (await budi.offer())["call"] == second.call.id
+    await second.hang_up()
+    await elder.hang_up()
+    await wati.wrap_up("information")
+
+    english = await hotline.dial("+6281300000009")
+    assert "For a new complaint" in await english.press("9")
+    await english.press("1", "2")
+    assert english.call.language == "en"
+    talk = await wati.take()
+    assert (talk["language"], talk["topic"]["code"]) == ("en", "phk")
+    assert hotline.case(talk["case"]["number"]).language == "en"
+    await english.hang_up()
 
 
 # --- 12 -----------------------------------------------------------------------------------------

@@ -296,6 +296,8 @@ class InMemory:
             case needs.AskCustodian():
                 drawn = self.rng.choice([None, *self.agents]) if self.store_fails else None
                 return needs.Custodian(drawn)
+            case needs.AskSpeakers():
+                return needs.Speakers(0)
             case needs.ActOnCase():
                 if self.rng.random() < 0.5:
                     return needs.CaseRefused("not_now")

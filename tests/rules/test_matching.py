@@ -37,8 +37,14 @@ def waits(name: str, at: int, topic: str = "upah", **fields: object) -> Waiting:
     return Waiting(msgspec.structs.replace(entry, **fields), not_before)
 
 
-def idle(name: str, since: int, *topics: str, lines: tuple[str, ...] = LINES) -> Free:
-    return Free(name, since, frozenset(topics or TOPICS), frozenset(lines))
+def idle(
+    name: str,
+    since: int,
+    *topics: str,
+    lines: tuple[str, ...] = LINES,
+    languages: frozenset[str] = frozenset(),
+) -> Free:
+    return Free(name, since, frozenset(topics or TOPICS), frozenset(lines), languages)
 
 
 def pairs(waiting: list[Waiting], free: list[Free], now: int = NOW) -> dict[str, str]:
@@ -104,6 +110,19 @@ def test_a_reserved_caller_is_kept_for_that_agent_and_then_for_anybody() -> None
     assert pairs([kept], [idle("other", 1)], NOW + 5_000) == {"kept": "other"}
 
 
+def test_who_speaks_the_language_is_asked_first_and_then_anybody() -> None:
+    elder = waits("elder", 1, language="jv", language_until=NOW + 60_000)
+    speaks = idle("speaks", 9, languages=frozenset({"jv"}))
+    found = match([elder, waits("next", 2)], [idle("other", 1)], NOW)
+    assert [(entry.id, agent) for entry, agent in found.pairs] == [("next", "other")]
+    found = match([elder], [idle("other", 1)], NOW)
+    assert (found.pairs, found.again_at) == ((), NOW + 60_000)
+    assert pairs([elder], [idle("other", 1), speaks]) == {"elder": "speaks"}
+    assert pairs([elder], [idle("other", 1)], NOW + 60_000) == {"elder": "other"}
+    # Whoever speaks it also takes everybody else.
+    assert pairs([waits("next", 2)], [speaks]) == {"next": "speaks"}
+
+
 def test_who_declined_is_not_asked_again_at_once() -> None:
     declined = waits("a", 1, not_before={"x": NOW + 1_000})
     found = match([declined], [idle("x", 1)], NOW)
@@ -134,6 +153,8 @@ def test_the_order_in_any_state(seed: int) -> None:
             line=rng.choice(LINES),
             reserved_for=rng.choice((None, None, "a0", "a1")),
             reserved_until=NOW + rng.choice((-1, 0, 500)),
+            language=rng.choice((None, "jv")),
+            language_until=NOW + rng.choice((-1, 0, 300)),
             not_before={f"a{rng.randrange(4)}": NOW + rng.choice((-5, 0, 700))},
         )
         for number in range(rng.randrange(6))
@@ -144,6 +165,7 @@ def test_the_order_in_any_state(seed: int) -> None:
             rng.randrange(10),
             *rng.sample(TOPICS, rng.randrange(1, 3)),
             lines=tuple(rng.sample(LINES, rng.randrange(3))),
+            languages=rng.choice((frozenset(), frozenset({"jv"}))),
         )
         for number in range(rng.randrange(5))
     ]
@@ -154,6 +176,7 @@ def test_the_order_in_any_state(seed: int) -> None:
             entry.topic in agent.topics
             and entry.line in agent.lines
             and (entry.reserved_until <= now or entry.reserved_for in (None, agent.agent))
+            and (entry.language_until <= now or entry.language in agent.languages)
             and item.not_before.get(agent.agent, 0) <= now
         )
 

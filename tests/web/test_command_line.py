@@ -273,6 +273,7 @@ def test_accounts_are_changed_while_the_server_runs(
             made = re.findall(r"Password: (\S+)", change("password", "petugas"))[0]
             assert sign_in(browser, made) == 200
     change("topics", "agen", "--topic", "phk")
+    assert change("languages", "agen", "--language", "jv") == "agen speaks id, jv.\n"
     assert re.search(r"^agen +agent +open +Agen +phk$", change("list"), re.M)
 
 
@@ -286,6 +287,8 @@ def test_a_change_that_is_refused_names_the_field(environment: dict[str, str]) -
         (("password", "budi", "--password-stdin"), "password: 10 to 256 characters"),
         (("topics", "budi", "--topic", "none"), "topic: none: no such topic"),
         (("topics", "tini", "--topic", "upah"), "username: tini is no agent"),
+        (("languages", "budi", "--language", "jawa"), "language: jawa: two letters of ISO 639-1"),
+        (("languages", "tini", "--language", "jv"), "username: tini is no agent"),
         (("close", "tini"), "username: tini is the last open admin"),
     ):
         refused = run(environment, "user", *args, given="short\n")
