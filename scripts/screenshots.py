@@ -148,15 +148,117 @@ def watch(served: Served, pictures: Pictures) -> None:
     pictures.take(board, "board-dark-en", whole=True)
 
 
+#: Complaints that came without a call: topic, province, employer, how many workers.
+CAME = (
+    ("upah_tunggak", "32", "CV Contoh Sejahtera", 20),
+    ("thr", "32", "PT Contoh Makmur", 140),
+    ("phk_pesangon", "32", "PT Contoh Sentosa", 1),
+    ("kecelakaan", "32", "UD Contoh Jaya", 2),
+)
+#: A request of a signed-in page: method, path, body.
+ASK = """async ([method, path, body]) => {
+  const { csrf } = await (await fetch("/api/me")).json();
+  const answer = await fetch(path, {
+    method,
+    headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf },
+    body: JSON.stringify(body),
+  });
+  if (!answer.ok) throw new Error(await answer.text());
+  return answer.json();
+}"""
+
+
+def move(page: Page, number: str, event: str, **fields: str) -> None:
+    """Somebody at ``page`` does ``event`` to a case."""
+    version = page.evaluate(
+        "(path) => fetch(path).then((answer) => answer.json())", f"/api/cases/{number}"
+    )["version"]
+    body = {"event": event, "version": version, "fields": fields}
+    page.evaluate(ASK, ["POST", f"/api/cases/{number}/moves", body])
+
+
+def write_down(triage: Page, pictures: Pictures) -> list[str]:
+    """Complaints without a call, the first of them by keyboard; their numbers."""
+    triage.keyboard.press("n")
+    topic, province, employer, workers = CAME[0]
+    triage.select_option("select[name=topic]", topic)
+    triage.fill("textarea[name=narrative]", NARRATIVE)
+    triage.select_option("select[name=province]", province)
+    triage.fill("input[name=employer]", employer)
+    triage.fill("input[name=workers]", str(workers))
+    triage.fill("input[name=name]", "Siti Aminah")
+    triage.fill("input[name=phone]", "0811 1000 222")
+    triage.check("input[name=may_message]")
+    triage.fill("input[name=safe_from]", "17:00")
+    triage.fill("input[name=safe_until]", "20:00")
+    pictures.take(triage, "case-new", whole=True)
+    triage.keyboard.press("Control+Enter")
+    triage.wait_for_selector(".told")
+    pictures.take(triage, "case-told")
+    triage.keyboard.press("o")
+    triage.wait_for_selector(".actions button")
+    numbers = [triage.url.rsplit("/", 1)[1]]
+    for topic, province, employer, workers in CAME[1:]:
+        body = {"topic": topic, "province": province, "employer": employer, "workers": workers}
+        opened = triage.evaluate(ASK, ["POST", "/api/cases", body | {"narrative": NARRATIVE}])
+        numbers.append(opened["number"])
+    return numbers
+
+
 def read(served: Served, pictures: Pictures) -> None:
-    """The officer's list and one case."""
+    """Complaints at the desk: taken down, sent to a unit, accepted, changed by two at once."""
+    triage = pictures.open()
+    sign_in(triage, served, "petugas")
+    triage.wait_for_selector("tbody a")
+    numbers = write_down(triage, pictures)
+    for number in numbers:
+        move(triage, number, "verify")
+        unit = "K3216" if number == numbers[2] else "P32"
+        move(triage, number, "route", unit=unit)
+    triage.goto(f"{served.url}/cases?list=all")
+    triage.wait_for_selector("tbody a")
+    pictures.take(triage, "cases")
+
     officer = pictures.open()
-    sign_in(officer, served, "petugas")
+    sign_in(officer, served, "disnaker")
     officer.wait_for_selector("tbody a")
-    pictures.take(officer, "cases")
-    officer.click("tbody tr:has(.status.new) a")
-    officer.wait_for_selector(".case-grid")
+    move(officer, numbers[1], "accept")
+    officer.goto(f"{served.url}/cases/{numbers[0]}")
+    officer.wait_for_selector(".actions button")
     pictures.take(officer, "case", whole=True)
+    officer.click("[data-event=decline]")
+    officer.select_option("select[name=reason]", "other_region")
+    pictures.take(officer, "case-decline")
+    officer.keyboard.press("Escape")
+    conflict(officer, pictures)
+    officer.goto(f"{served.url}/directory")
+    officer.wait_for_selector("tbody")
+    pictures.take(officer, "directory")
+    officer.goto(f"{served.url}/cases/{numbers[1]}")
+    english(officer)
+    officer.emulate_media(color_scheme="dark")
+    officer.wait_for_selector("[data-event=follow_up]")
+    officer.click("[data-event=follow_up]")
+    pictures.take(officer, "case-close-dark-en")
+
+
+def conflict(officer: Page, pictures: Pictures) -> None:
+    """Two pages change the employer of a case."""
+    officer.click("[data-event=accept]")
+    officer.wait_for_selector(".status.in_progress")
+    other = officer.context.new_page()
+    other.goto(officer.url)
+    for page, employer in ((officer, "CV Contoh Abadi"), (other, "PT Contoh Makmur")):
+        page.click(".panel-head button:has-text('Ubah')")
+        page.fill("input[name=employer]", employer)
+    other.keyboard.press("Control+Enter")
+    other.wait_for_selector(".edit-form", state="detached")
+    other.close()
+    officer.bring_to_front()
+    officer.keyboard.press("Control+Enter")
+    officer.wait_for_selector(".conflicts")
+    pictures.take(officer, "case-conflict", whole=True)
+    officer.keyboard.press("Escape")
 
 
 def follow_up(served: Served, pictures: Pictures, number: str, pin: str) -> None:

@@ -41,6 +41,7 @@ _KINDS: Final = {
 @router.get("/board")
 @router.get("/cases")
 @router.get("/cases/{number}")
+@router.get("/directory")
 async def page(request: Request, deps: DepsOf) -> Response:
     """The application; it looks at the address itself."""
     html = (_folder(deps.pages) / "index.html").read_bytes()

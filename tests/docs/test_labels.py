@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 
 import pytest
 
 from callcenter import resources, topics
 from callcenter.calls.facts import CallFact
 from callcenter.calls.outcomes import OUTCOMES
-from callcenter.cases.facts import CaseFact
-from callcenter.cases.statuses import CaseStatus
+from callcenter.cases import assignments, duplicates
+from callcenter.cases.assignments import AssignmentState
+from callcenter.cases.clocks import Kind
+from callcenter.cases.deadlines import STATUTES
+from callcenter.cases.desk.service import List
+from callcenter.cases.facts import CaseFact, NoteKind
+from callcenter.cases.secrecy import Emergency
+from callcenter.cases.statuses import CASE_TABLE, Actor, CaseEvent, CaseStatus, WaitReason
 from callcenter.messages import texts
 from callcenter.messages.facts import MessageFact
 from callcenter.messages.model import Reason
@@ -25,9 +32,13 @@ GUIDES = ("docs/agent.md", "docs/supervisor.md", "docs/officer.md")
 OWN = re.compile(r".*[.:]$|.* (as you type|saat Anda mengetik|dalam kasus tersebut)$|Each time .*")
 
 
+def _words(file: str) -> str:
+    return (ROOT / "ui" / "src" / "i18n" / file).read_text(encoding="utf-8")
+
+
 def _on_pages(language: str) -> set[str]:
     """Every text of the pages in ``language``, and what the server names."""
-    source = (ROOT / "ui" / "src" / "i18n" / f"{language}.ts").read_text(encoding="utf-8")
+    source = _words(f"{language}.ts") + _words(f"desk.{language}.ts")
     texts = {text.replace('\\"', '"') for text in re.findall(r'"((?:[^"\\]|\\.)*)"', source)}
     texts |= {outcome.label[language] for outcome in OUTCOMES.values()}
     shipped = topics.load((resources.flows() / "topics.yaml").read_text(encoding="utf-8"))
@@ -55,7 +66,7 @@ def test_the_first_call_uses_the_pages_words() -> None:
 @pytest.mark.parametrize("language", ["id", "en"])
 def test_what_can_stand_in_a_case_has_words_on_its_page(language: str) -> None:
     """Else an officer reads a code."""
-    source = (ROOT / "ui" / "src" / "i18n" / f"{language}.ts").read_text(encoding="utf-8")
+    source = _words(f"{language}.ts")
     words = set(re.findall(r"^      (\w+): \"", source, re.MULTILINE))
     kinds = {kind.value for kinds in (CallFact, CaseFact, QueueFact, MessageFact) for kind in kinds}
     of_agents = {QueueFact.AGENT_STATE.value, QueueFact.DEVICE_CHANGED.value}
@@ -63,3 +74,20 @@ def test_what_can_stand_in_a_case_has_words_on_its_page(language: str) -> None:
     assert not {status.value for status in CaseStatus} - words
     assert not {reason.value for reason in Reason} - words
     assert not {*texts.TEMPLATES, *texts.MAILS} - words - ANSWERS
+
+
+#: Who does things at the desk.
+STAFF = {Actor.TRIAGE, Actor.OFFICER, Actor.HEAD, Actor.SUPERVISOR, Actor.AGENT}
+#: Has a button of its own, beside the cases that it is about.
+ELSEWHERE = {CaseEvent.MERGE}
+
+
+@pytest.mark.parametrize("language", ["id", "en"])
+def test_what_can_be_done_at_the_desk_and_be_refused_there_has_words(language: str) -> None:
+    words = set(re.findall(r"(\w+): \"", _words(f"desk.{language}.ts")))
+    done = {event for (_, event), move in CASE_TABLE.items() if STAFF & move.by.keys()}
+    needed = {field for move in CASE_TABLE.values() for field in move.needs}
+    codes: set[StrEnum] = {*(done - ELSEWHERE), *needed, *WaitReason, *NoteKind, *List, *Emergency}
+    codes |= {*Kind, *STATUTES, *AssignmentState}
+    codes |= {*duplicates.Refusal, *assignments.Refusal}
+    assert not {code.value for code in codes} - words - {"table", "glass"}

@@ -19,7 +19,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    ViewportSize,
+    sync_playwright,
+)
 
 from tests.capabilities import require
 from tests.e2e.asterisk import free_port
@@ -27,6 +33,8 @@ from tests.e2e.asterisk import free_port
 ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT_S = 30.0
 STOP_LIMIT_S = 15.0
+#: Enough for a busy machine.
+LIMIT_MS = 20_000
 #: A ministry's office computer.
 SCREEN = ViewportSize(width=1366, height=768)
 CHROMIUM = [
@@ -138,6 +146,35 @@ def browsing() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+class People:
+    """Somebody at a browser of their own; what goes wrong in any page is remembered."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._contexts: list[BrowserContext] = []
+        self.wrong: list[str] = []
+
+    def page(self, context: BrowserContext | None = None) -> Page:
+        if context is None:
+            context = self._browser.new_context(viewport=SCREEN, locale="id-ID")
+            context.set_default_timeout(LIMIT_MS)
+            self._contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        page.on("console", lambda said: self._hear(said.type, said.text))
+        return page
+
+    def _hear(self, kind: str, text: str) -> None:
+        # A refused request is told in the page; anything else (a script that failed, something
+        # that the content policy forbids) is a mistake of ours.
+        if kind == "error" and not text.startswith(("Failed to load resource", "WebSocket")):
+            self.wrong.append(text)
+
+    def close(self) -> None:
+        for context in self._contexts:
+            context.close()
 
 
 def sign_in(page: Page, served: Served, username: str) -> None:

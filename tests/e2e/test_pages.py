@@ -9,15 +9,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.capabilities import ROOT, require
-from tests.e2e.served import SCREEN, Served, browsing, call_the_hotline, serving, sign_in
+from tests.e2e.served import (
+    LIMIT_MS,
+    People,
+    Served,
+    browsing,
+    call_the_hotline,
+    serving,
+    sign_in,
+)
 
 pytestmark = pytest.mark.needs("chromium", "pages")
 
-#: Enough for a busy machine.
-LIMIT_MS = 20_000
 expect.set_options(timeout=LIMIT_MS)
 
 
@@ -31,35 +37,6 @@ def browser() -> Iterator[Browser]:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with serving(tmp_path_factory.mktemp("pages")) as running:
         yield running
-
-
-class People:
-    """Somebody at a browser of their own; what goes wrong in any page is remembered."""
-
-    def __init__(self, browser: Browser) -> None:
-        self._browser = browser
-        self._contexts: list[BrowserContext] = []
-        self.wrong: list[str] = []
-
-    def page(self, context: BrowserContext | None = None) -> Page:
-        if context is None:
-            context = self._browser.new_context(viewport=SCREEN, locale="id-ID")
-            context.set_default_timeout(LIMIT_MS)
-            self._contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        page.on("console", lambda said: self._hear(said.type, said.text))
-        return page
-
-    def _hear(self, kind: str, text: str) -> None:
-        # A refused request is told in the page; anything else (a script that failed, something
-        # that the content policy forbids) is a mistake of ours.
-        if kind == "error" and not text.startswith(("Failed to load resource", "WebSocket")):
-            self.wrong.append(text)
-
-    def close(self) -> None:
-        for context in self._contexts:
-            context.close()
 
 
 @pytest.fixture
@@ -129,6 +106,7 @@ def test_a_first_complaint_from_the_call_to_the_case(
     anywhere = people.page()
     anywhere.goto(served.url)
     anywhere.get_by_role("link", name="Anda pelapor?").click()
+    expect(anywhere.locator("#number")).to_be_focused()
     anywhere.keyboard.type(number)
     anywhere.keyboard.press("Tab")
     anywhere.keyboard.type("000000")
@@ -144,7 +122,7 @@ def test_a_first_complaint_from_the_call_to_the_case(
     sign_in(officer, served, "petugas")
     officer.click(f"tbody a:has-text('{number}')")
     expect(officer.locator(".narrative")).to_have_text("Upah dua bulan belum dibayar.")
-    expect(officer.locator(".timeline")).to_contain_text("Catatan disimpan oleh Agen")
+    expect(officer.locator(".timeline")).to_contain_text("Isi kasus disimpan oleh Agen")
 
 
 def test_a_reload_in_mid_talk_loses_nothing(people: People, served: Served, agent: Page) -> None:

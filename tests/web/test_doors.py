@@ -24,6 +24,7 @@ OPEN = {
     "/cases",
     "/cases/{number}",
     "/console",
+    "/directory",
     "/healthz",
     "/phone",
     "/readyz",

@@ -34,7 +34,17 @@ def pages(house: House, built: Path) -> httpx2.AsyncClient:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/console", "/phone", "/board", "/cases", "/cases/2412345678"]
+    "path",
+    [
+        "/",
+        "/console",
+        "/phone",
+        "/board",
+        "/cases",
+        "/cases/2412345678",
+        "/cases/new",
+        "/directory",
+    ],
 )
 async def test_every_address_is_the_one_page_and_is_asked_for_each_time(
     pages: httpx2.AsyncClient, path: str

@@ -9,7 +9,8 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Plugin } from "vite";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { Channel } from "../src/api/types.ts";
-import { casePage, oneCase, type Scene, TOPICS, World } from "./world.ts";
+import { BODIES, casePage, desk, oneCase, UNITS } from "./desk.ts";
+import { type Scene, TOPICS, World } from "./world.ts";
 
 type Body = Record<string, unknown>;
 
@@ -125,10 +126,16 @@ class Api {
         return TOPICS;
       case "/api/board":
         return this.#world.board();
+      case "/api/desk":
+        return desk();
       case "/api/desk/cases":
         return casePage(url.searchParams);
+      case "/api/units":
+        return UNITS;
+      case "/api/directory":
+        return { bodies: BODIES };
     }
-    const found = oneCase(path.replace("/api/cases/", ""));
+    const found = oneCase(path.split("/")[3] ?? "");
     if (found === null) throw new Refusal(404, "not_found");
     return found;
   }

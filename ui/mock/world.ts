@@ -6,9 +6,6 @@ import type {
   BoardView,
   Call,
   CaseDraft,
-  CasePage,
-  CaseRow,
-  CaseView,
   Channel,
   ConsoleView,
   Heard,
@@ -466,84 +463,5 @@ function board(seq: number, now: number, view: ConsoleView): BoardView {
       answered: Math.round(n * 0.78),
       abandoned: Math.round(n * 0.09),
     })),
-  };
-}
-
-const NARRATIVE =
-  "Pelapor bekerja di bagian pengepakan sejak Maret. Upah bulan September dan Oktober belum dibayar; " +
-  "atasan menjanjikan pembayaran setiap Jumat. Sekitar dua puluh rekan mengalami hal yang sama.\n\n" +
-  "Pelapor meminta upahnya dibayar dan takut dikeluarkan bila perusahaan tahu ia melapor.";
-
-function rows(): CaseRow[] {
-  const statuses = ["new", "new", "answered", "draft", "closed", "abandoned"];
-  return Array.from({ length: 57 }, (_, i) => ({
-    number: `26${String(48151621 + i * 734_117).slice(0, 8)}`,
-    topic: TOPICS[i % TOPICS.length]?.code ?? "upah",
-    status: statuses[i % statuses.length] ?? "new",
-    opened_at: Date.now() - i * 5_400_000 - 3_600_000,
-    updated_at: Date.now() - i * 5_000_000,
-    custodian: i % 3 === 2 ? null : "Sari Wulandari",
-    calls: 1 + (i % 3),
-  }));
-}
-
-export function casePage(query: URLSearchParams): CasePage {
-  const text = (query.get("query") ?? "").replaceAll(" ", "");
-  const page = Number(query.get("page") ?? "1");
-  const found = rows().filter(
-    (row) =>
-      row.number.includes(text) &&
-      ["", null, row.status].includes(query.get("status")) &&
-      ["", null, row.topic].includes(query.get("topic")),
-  );
-  return { cases: found.slice((page - 1) * 50, page * 50), total: found.length, page };
-}
-
-export function oneCase(number: string): CaseView | null {
-  const row = rows().find((each) => each.number === number);
-  if (!row) return null;
-  const at = row.opened_at;
-  return {
-    number,
-    status: row.status,
-    topic: row.topic,
-    narrative: NARRATIVE,
-    reporter_name: "",
-    employer: "CV Sumber Rejeki",
-    opened_at: at,
-    updated_at: row.updated_at,
-    version: 4,
-    custodian: row.custodian,
-    calls: [
-      { id: "c1", role: "opened", at, line: "asterisk", lasted_s: 422, agent: "Sari Wulandari" },
-      {
-        id: "c2",
-        role: "status_query",
-        at: at + 900_000,
-        line: "asterisk",
-        lasted_s: 61,
-        agent: null,
-      },
-    ],
-    recordings: [{ name: "rec-1", seconds: 43, at: at + 960_000 }],
-    timeline: [
-      { at, kind: "case_opened", by: null, data: { topic: row.topic } },
-      { at: at + 1000, kind: "call_linked", by: null, data: { role: "opened" } },
-      {
-        at: at + 300_000,
-        kind: "case_saved",
-        by: "Sari Wulandari",
-        data: { fields: "narrative", version: 2 },
-      },
-      {
-        at: at + 380_000,
-        kind: "case_saved",
-        by: "Sari Wulandari",
-        data: { fields: "employer", version: 3 },
-      },
-      { at: at + 900_000, kind: "status_read", by: null, data: {} },
-      { at: at + 960_000, kind: "message_left", by: null, data: { seconds: 43 } },
-      { at: at + 2_000_000, kind: "case_read", by: "Rina Hapsari", data: {} },
-    ],
   };
 }

@@ -3,6 +3,8 @@ import { useEffect } from "preact/hooks";
 import { Board } from "./board/Board";
 import { CaseList } from "./cases/CaseList";
 import { CasePageView } from "./cases/CasePage";
+import { Directory } from "./cases/Directory";
+import { Intake } from "./cases/Intake";
 import { Console } from "./console/Console";
 import { explain, words } from "./i18n";
 import { Phone } from "./phone/Phone";
@@ -66,6 +68,10 @@ function Content({ where }: { where: Route }) {
       return <CaseList />;
     case "case":
       return <CasePageView key={where.number} number={where.number} />;
+    case "intake":
+      return <Intake />;
+    case "directory":
+      return <Directory />;
     case "home":
       return null;
     default:

@@ -4,6 +4,7 @@ import "./styles/shell.css";
 import "./styles/console.css";
 import "./styles/phone.css";
 import "./styles/tables.css";
+import "./styles/desk.css";
 import "./styles/narrow.css";
 
 import { effect } from "@preact/signals";

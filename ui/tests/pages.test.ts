@@ -8,6 +8,8 @@ test.each([
   ["/board", { page: "board" }],
   ["/cases", { page: "cases" }],
   ["/cases/2648151621", { page: "case", number: "2648151621" }],
+  ["/cases/new", { page: "intake" }],
+  ["/directory", { page: "directory" }],
   ["/cases/abc", { page: "unknown" }],
   ["/cases/1/2", { page: "unknown" }],
   ["/board/1", { page: "unknown" }],
@@ -21,4 +23,5 @@ test("each role begins at a page it has", () => {
   expect(homeOf("supervisor")).toBe("/board");
   expect(homeOf("officer")).toBe("/cases");
   expect(pageOf(route("/cases/2648151621"))).toBe("cases");
+  expect(pageOf(route("/cases/new"))).toBe("cases");
 });

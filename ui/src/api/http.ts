@@ -1,6 +1,6 @@
 /** Requests to the server. Every refusal is an {@link ApiError}; no answer is {@link Unreachable}. */
 import { learnServerTime } from "../lib/clock";
-import type { CaseDraft, ErrorBody } from "./types";
+import type { CaseChange, CaseDraft, ErrorBody } from "./types";
 
 /** The server answered no. `code` is its word for why, `fields` what is wrong with which field. */
 export class ApiError extends Error {
@@ -9,8 +9,10 @@ export class ApiError extends Error {
     readonly code: string,
     message: string,
     readonly fields: Readonly<Record<string, string>> = {},
-    /** With `stale`: what is stored now. */
+    /** With `stale`: what is stored now … */
     readonly current: CaseDraft | null = null,
+    /** … or what others changed. */
+    readonly changes: readonly CaseChange[] = [],
   ) {
     super(message);
   }
@@ -54,6 +56,7 @@ async function refusal(response: Response): Promise<ApiError> {
       error.message,
       error.fields ?? {},
       error.current ?? null,
+      error.changes ?? [],
     );
   } catch {
     return new ApiError(response.status, `http_${response.status}`, response.statusText);

@@ -11,6 +11,8 @@ export type Label = Readonly<Record<Language, string>>;
 export interface Topic {
   code: string;
   label: Label;
+  /** The topic that callers choose, where this one is for cases alone. */
+  within?: string;
 }
 
 export interface Account {
@@ -206,16 +208,36 @@ export interface BoardView {
 
 // --- cases ------------------------------------------------------------------------------------
 
+export type ListName = "mine" | "unit" | "triage" | "to_phone" | "all";
+
+/** `GET /api/desk`. Counts up to 1,000, which stands for that many or more. */
+export interface DeskView {
+  unit: string | null;
+  unit_name: string | null;
+  head: boolean;
+  lists: { list: ListName; count: number; late: number }[];
+  officers: { id: string; name: string }[];
+}
+
 export interface CaseRow {
   number: string;
   topic: string;
   status: string;
+  wait: string | null;
+  unit: string;
+  officer: string | null;
+  priority: string;
   opened_at: number;
   updated_at: number;
+  due_at: number | null;
+  late_days: number;
+  accepted: boolean;
+  compartment: string;
   custodian: string | null;
   calls: number;
 }
 
+/** `GET /api/desk/cases`. */
 export interface CasePage {
   cases: CaseRow[];
   total: number;
@@ -244,23 +266,152 @@ export interface CaseEvent {
   kind: string;
   by: string | null;
   data: FactData;
+  /** Of a note. */
+  text?: string | null;
+}
+
+/** An event that may be done now; `reasons`: what the reporter hears, null where any code does. */
+export interface Possible {
+  event: string;
+  needs: string[];
+  optional: string[];
+  reasons: Record<string, Label> | null;
+}
+
+export interface CaseClock {
+  kind: string;
+  unit: string | null;
+  started: number;
+  due: number;
+  stopped: number | null;
+  standing: boolean;
+  used: number;
+  late_days: number;
+}
+
+export interface Assignment {
+  unit: string;
+  state: string;
+  officer: string | null;
+  reason: string | null;
+  better: string | null;
+  sent_at: number;
+  phone_from: number;
+  ended_at: number | null;
+  instruction?: string | null;
+}
+
+export interface LinkedCase {
+  number: string;
+  topic: string;
+  status: string;
+  unit: string;
+  opened_at: number;
+  what: string;
+}
+
+export interface ReporterPhone {
+  number: string;
+  shared: boolean;
+}
+
+/** Minutes since midnight in `zone`. */
+export interface SafeContact {
+  may_message: boolean | null;
+  may_call: boolean | null;
+  safe_from: number | null;
+  safe_until: number | null;
+  call_from: number | null;
+  call_until: number | null;
+  zone: string | null;
 }
 
 /** `GET /api/cases/NUMBER`. What somebody may not see is not there. */
-export interface CaseView {
+export interface CaseFile {
   number: string;
-  topic: string;
+  may: Readonly<Record<string, "see" | "change">>;
+  can: Possible[];
+  opened_until?: number | null;
+  version?: number;
+  status?: string;
+  wait?: string | null;
+  topic?: string;
+  track?: string;
+  priority?: string;
+  compartment?: string;
+  anonymous?: boolean;
+  secret?: boolean;
+  gathers?: boolean;
+  unit?: string;
+  officer?: string | null;
+  custodian?: string | null;
+  language?: string;
+  province?: string | null;
+  regency?: string | null;
+  incident_on?: string | null;
+  workers?: number | null;
+  outcome?: string | null;
+  opened_at?: number;
+  updated_at?: number;
+  due_at?: number | null;
+  late_days?: number;
+  public_note?: string | null;
+  clocks?: CaseClock[];
+  statutes?: { code: string; on: string; until: string }[];
+  route?: { unit: string; way: string; why: string; also: string[] } | null;
+  references?: { system: string; ref: string | null; at: number; result_at: number | null }[];
   narrative?: string;
-  name?: string;
+  summary?: string;
   employer?: string;
-  status: string;
-  opened_at: number;
-  updated_at: number;
-  version: number;
-  custodian: string | null;
+  name?: string;
+  minor?: boolean;
+  phones?: ReporterPhone[];
+  safe_contact?: SafeContact | null;
+  assignments?: Assignment[];
+  linked?: LinkedCase[];
   calls?: CaseCall[];
   recordings?: CaseRecording[];
   timeline?: CaseEvent[];
+}
+
+type Value = string | number | boolean | null;
+
+/** What somebody changed: field → what it was, and what it is. */
+export interface CaseChange {
+  version: number;
+  at: number;
+  by: string | null;
+  fields: Record<string, [Value, Value]>;
+}
+
+/** `GET /api/cases/NUMBER/duplicates`. */
+export interface Duplicates {
+  suggestions: { kind: string; cases: LinkedCase[] }[];
+}
+
+export interface Unit {
+  code: string;
+  name: string;
+  level: string;
+  external: boolean;
+}
+
+/** `GET /api/units`. */
+export interface UnitsView {
+  units: Unit[];
+  provinces: Record<string, string>;
+  triage: string;
+}
+
+/** A body outside. */
+export interface OutsideBody {
+  code: string;
+  label: Label;
+  numbers: { dial: string; show: string; reach: string; verified: boolean }[];
+  topics: string[];
+  hours: string;
+  emergency: boolean;
+  unit: string | null;
 }
 
 // --- simulator --------------------------------------------------------------------------------
@@ -284,12 +435,13 @@ export interface SimulatedCall {
   to: string;
 }
 
-/** What every refusal looks like. `current` comes with a `stale` case. */
+/** What every refusal looks like. A `stale` case comes with `current`, or with `changes`. */
 export interface ErrorBody {
   error: {
     code: string;
     message: string;
     fields?: Record<string, string>;
     current?: CaseDraft;
+    changes?: CaseChange[];
   };
 }

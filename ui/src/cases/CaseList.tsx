@@ -1,12 +1,18 @@
-/** All cases: searched, filtered, paged; the address holds what is asked, so it can be kept. */
+/** My lists of cases, by due time, and all cases; the address holds what is asked, so it can be kept. */
 import { useEffect, useState } from "preact/hooks";
 import { get } from "../api/http";
-import type { CasePage, Topic } from "../api/types";
-import { count, dayAndTime, explain, label, word, words } from "../i18n";
+import type { CasePage, CaseRow, DeskView, ListName } from "../api/types";
+import { count, dayOnly, explain, label, word, words } from "../i18n";
 import { caseNumber } from "../lib/format";
+import { useShortcuts } from "../lib/keys";
 import { navigate, place } from "../shell/router";
+import { me } from "../shell/session";
+import { lastList, topicLabel, topics, unitName, useDesk, useKnown } from "./known";
+import { Due, Shortcuts } from "./Small";
 
-const FILTERS = ["query", "status", "topic", "page"] as const;
+const FILTERS = ["list", "query", "status", "topic", "page"] as const;
+/** What others do is seen without being asked for, this often. */
+const AGAIN_MS = 30_000;
 
 /** The part of the address that the server is asked with. */
 function asked(query: URLSearchParams): string {
@@ -27,19 +33,35 @@ function changed(query: URLSearchParams, changes: Record<string, string>): strin
   return text === "" ? "/cases" : `/cases?${text}`;
 }
 
-export function CaseList() {
-  const { cases: t, app } = words.value;
-  const { query } = place.value;
-  const question = asked(query);
-  const [found, setFound] = useState<CasePage | null>(null);
-  const [problem, setProblem] = useState<unknown>(null);
-  const topics = useTopics();
+/** The list that the address names, or else the first of mine in which something waits. */
+function chosen(query: URLSearchParams, desk: DeskView | null): ListName | null {
+  const named = query.get("list") as ListName | null;
+  if (named !== null) return named;
+  if (desk === null) return null;
+  if (query.get("query")) return "all";
+  return desk.lists.find((one) => one.count > 0)?.list ?? "all";
+}
 
+export function CaseList() {
+  const { cases: t, app, desk: d } = words.value;
+  const { query } = place.value;
+  const [turn, setTurn] = useState(0);
+  const desk = useDesk(turn);
+  const list = chosen(query, desk);
+  const [found, setFound] = useState<{ list: ListName; page: CasePage } | null>(null);
+  const [problem, setProblem] = useState<unknown>(null);
+  const known = useKnown();
+  const search = new URLSearchParams(asked(query));
+  if (list !== null) search.set("list", list);
+  const question = list === null ? null : search.toString();
+
+  // A new turn is why it is asked again.
   useEffect(() => {
+    if (question === null || list === null) return undefined;
     const asking = new AbortController();
-    get<CasePage>(`/api/desk/cases?list=all&${question}`, { signal: asking.signal }).then(
+    get<CasePage>(`/api/desk/cases?${question}`, { signal: asking.signal }).then(
       (page) => {
-        setFound(page);
+        setFound({ list, page });
         setProblem(null);
       },
       (error) => {
@@ -47,54 +69,119 @@ export function CaseList() {
       },
     );
     return () => asking.abort();
-  }, [question]);
+  }, [question, turn]);
+  useEffect(() => {
+    const again = () => {
+      if (document.visibilityState === "visible") setTurn((n) => n + 1);
+    };
+    const timer = setInterval(again, AGAIN_MS);
+    document.addEventListener("visibilitychange", again);
+    return () => {
+      clearInterval(timer);
+      document.removeEventListener("visibilitychange", again);
+    };
+  }, []);
   useEffect(() => {
     document.title = `${t.title} – ${app.name}`;
+    lastList.value = location.pathname + location.search;
   });
+  const intake = me.value?.account.role === "officer";
+  useKeys(desk, intake);
 
   return (
     <div class="cases">
       <div class="page-head">
         <h1>{t.title}</h1>
-        <p class="quiet-text" role="status">
-          {found ? t.total(count(found.total)) : ""}
-        </p>
+        <p class="quiet-text">{desk?.unit_name}</p>
+        {intake && (
+          <a class="button end" href="/cases/new">
+            {d.intake} <kbd>N</kbd>
+          </a>
+        )}
       </div>
-      <Filters query={query} topics={topics} />
+      <Lists desk={desk} list={list} />
+      <Filters query={query} list={list} />
       {problem !== null && (
         <p class="problem" role="alert">
           {explain(problem)}
         </p>
       )}
-      {found && <Table page={found} topics={topics} />}
-      {found && <Pager page={found} query={query} />}
+      {known && found && <Table page={found.page} query={query} list={found.list} />}
+      {known && found && <Pager page={found.page} query={query} />}
+      <Shortcuts
+        keys={[
+          ["↑ ↓", d.keys.rows],
+          ["Enter", d.keys.open],
+          [`1–${desk?.lists.length ?? 1}`, d.keys.lists],
+          ["/", d.keys.search],
+          ...(intake ? ([["N", d.keys.intake]] as const) : []),
+        ]}
+      />
     </div>
   );
 }
 
-function useTopics(): Topic[] {
-  const [topics, setTopics] = useState<Topic[]>([]);
-  useEffect(() => {
-    // Without the labels the codes stand in the table; that is no reason for an error.
-    get<Topic[]>("/api/topics").then(setTopics, () => setTopics([]));
-  }, []);
-  return topics;
+const toList = (list: ListName): string => `/cases?list=${list}`;
+
+function useKeys(desk: DeskView | null, intake: boolean): void {
+  const step = (by: number) => () => {
+    const rows = [...document.querySelectorAll<HTMLElement>(".table-panel tbody a")];
+    const at = rows.indexOf(document.activeElement as HTMLElement);
+    const next = at === -1 ? (by > 0 ? 0 : rows.length - 1) : at + by;
+    rows[Math.max(0, Math.min(rows.length - 1, next))]?.focus();
+  };
+  const lists = (desk?.lists ?? []).map(
+    (one, i) => [String(i + 1), () => navigate(toList(one.list))] as const,
+  );
+  useShortcuts({
+    ...Object.fromEntries(lists),
+    ArrowDown: step(1),
+    ArrowUp: step(-1),
+    "/": () => document.querySelector<HTMLElement>("input[name=query]")?.focus(),
+    n: intake ? () => navigate("/cases/new") : undefined,
+  });
 }
 
-function topicLabel(topics: Topic[], code: string): string {
-  const topic = topics.find((each) => each.code === code);
-  return topic ? label(topic.label) : code || "–";
+/** How much is in each of my lists, and how much of it is late. */
+function Lists({ desk, list }: { desk: DeskView | null; list: ListName | null }) {
+  const t = words.value.desk;
+  return (
+    <nav class="lists" aria-label={t.listsLabel}>
+      {(desk?.lists ?? []).map((one, i) => (
+        <a
+          key={one.list}
+          href={toList(one.list)}
+          aria-current={one.list === list ? "page" : undefined}
+        >
+          <kbd>{i + 1}</kbd> {t.lists[one.list]} <span class="number">{many(one.count)}</span>
+          {one.late > 0 && <span class="tag late">{t.lateCount(many(one.late))}</span>}
+        </a>
+      ))}
+    </nav>
+  );
 }
 
-function Filters({ query, topics }: { query: URLSearchParams; topics: Topic[] }) {
+/** Nothing is counted further. */
+const MOST = 1_000;
+const many = (n: number): string => (n >= MOST ? `${count(MOST)}+` : count(n));
+
+interface FilterProps {
+  query: URLSearchParams;
+  list: ListName | null;
+}
+
+function Filters({ query, list }: FilterProps) {
   const t = words.value.cases;
+  const kept: Record<string, string> = list === null ? {} : { list };
   const search = (event: SubmitEvent) => {
     event.preventDefault();
     const fields = new FormData(event.currentTarget as HTMLFormElement);
-    navigate(changed(query, { query: String(fields.get("query")).trim() }));
+    const typed = String(fields.get("query")).trim();
+    // A number is looked for everywhere: whoever knows it need not know in which list it is.
+    navigate(changed(query, { query: typed, ...(typed === "" ? kept : { list: "all" }) }));
   };
   const choose = (name: "status" | "topic") => (event: Event) =>
-    navigate(changed(query, { [name]: (event.target as HTMLSelectElement).value }));
+    navigate(changed(query, { ...kept, [name]: (event.target as HTMLSelectElement).value }));
   return (
     <search>
       <form class="panel filters" onSubmit={search}>
@@ -120,7 +207,7 @@ function Filters({ query, topics }: { query: URLSearchParams; topics: Topic[] })
           <span>{t.topic}</span>
           <select value={query.get("topic") ?? ""} onChange={choose("topic")}>
             <option value="">{t.all}</option>
-            {topics.map((topic) => (
+            {topics.value.map((topic) => (
               <option key={topic.code} value={topic.code}>
                 {label(topic.label)}
               </option>
@@ -132,52 +219,67 @@ function Filters({ query, topics }: { query: URLSearchParams; topics: Topic[] })
   );
 }
 
-function Table({ page, topics }: { page: CasePage; topics: Topic[] }) {
-  const t = words.value.cases;
+interface TableProps {
+  page: CasePage;
+  query: URLSearchParams;
+  list: ListName;
+}
+
+function Table({ page, query, list }: TableProps) {
+  const { cases: t, desk: d } = words.value;
   if (page.cases.length === 0) {
+    const filtered = ["query", "status", "topic"].some((name) => query.get(name));
     return (
-      <p class="nothing">
-        {t.none} <a href="/cases">{t.noneGo}</a>
+      <p class="nothing panel">
+        {filtered ? t.none : d.empty[list]} {filtered && <a href={toList(list)}>{t.noneGo}</a>}
       </p>
     );
   }
   return (
     <div class="panel table-panel">
-      <table>
+      <table class="case-list">
         <thead>
           <tr>
             <th scope="col">{t.number}</th>
+            <th scope="col">{d.due}</th>
             <th scope="col">{t.status}</th>
             <th scope="col">{t.topic}</th>
+            <th scope="col">{d.unit}</th>
+            <th scope="col">{d.officer}</th>
             <th scope="col">{t.opened}</th>
-            <th scope="col">{t.updated}</th>
-            <th scope="col">{t.custodian}</th>
-            <th scope="col" class="figure">
-              {t.calls}
-            </th>
           </tr>
         </thead>
         <tbody>
           {page.cases.map((row) => (
-            <tr key={row.number}>
-              <th scope="row">
-                <a class="digits" href={`/cases/${row.number}`}>
-                  {caseNumber(row.number)}
-                </a>
-              </th>
-              <td>
-                <span class={`status ${row.status}`}>{word(t.statuses, row.status)}</span>
-              </td>
-              <td>{topicLabel(topics, row.topic)}</td>
-              <td>{dayAndTime(row.opened_at)}</td>
-              <td>{dayAndTime(row.updated_at)}</td>
-              <td>{row.custodian ?? t.nobody}</td>
-              <td class="figure">{count(row.calls)}</td>
-            </tr>
+            <Row key={row.number} row={row} />
           ))}
         </tbody>
       </table>
     </div>
+  );
+}
+
+function Row({ row }: { row: CaseRow }) {
+  const { cases: t, desk: d } = words.value;
+  return (
+    <tr>
+      <th scope="row">
+        <a class="digits" href={`/cases/${row.number}`}>
+          {caseNumber(row.number)}
+        </a>
+      </th>
+      <td>
+        <Due due={row.due_at} late={row.late_days} />
+      </td>
+      <td>
+        <span class={`status ${row.status}`}>{word(t.statuses, row.status)}</span>
+        {row.wait && <span class="quiet-text"> {word(d.waits, row.wait)}</span>}
+      </td>
+      <td>{topicLabel(row.topic)}</td>
+      <td>{unitName(row.unit)}</td>
+      <td>{row.officer ?? (row.status === "routed" ? d.notAccepted : "–")}</td>
+      <td>{dayOnly(row.opened_at)}</td>
+    </tr>
   );
 }
 

@@ -1,226 +1,239 @@
-/** One case: what happened, which calls there were, and all that was done. */
+/** One case: what happened, what may be done now, and all that was done. */
 import { useEffect, useState } from "preact/hooks";
-import { ApiError, get } from "../api/http";
-import type { CaseCall, CaseEvent, CaseView, Topic } from "../api/types";
-import { dayAndTime, explain, label, word, words } from "../i18n";
+import { ApiError, get, request } from "../api/http";
+import type { CaseFile, CaseRecording } from "../api/types";
+import { dayAndTime, explain, timeOfDay, word, words } from "../i18n";
 import { caseNumber, duration } from "../lib/format";
+import { useShortcuts } from "../lib/keys";
+import { navigate } from "../shell/router";
+import { me } from "../shell/session";
+import { Actions, type Ask } from "./Actions";
+import { Edit } from "./Edit";
+import { Facts, Limits, Ways } from "./Facts";
+import { Glass } from "./Glass";
+import { CallLine, History } from "./History";
+import { lastList, topicLabel, units, useDesk, useKnown } from "./known";
+import { Notes } from "./Notes";
+import { Related } from "./Related";
+import { Due, Shortcuts } from "./Small";
 
 export function CasePageView({ number }: { number: string }) {
-  const { cases: t } = words.value;
-  const [found, setFound] = useState<CaseView | null>(null);
-  const [problem, setProblem] = useState<unknown>(null);
-  const [topics, setTopics] = useState<Topic[]>([]);
-  useEffect(() => {
-    get<CaseView>(`/api/cases/${number}`).then(setFound, setProblem);
-    get<Topic[]>("/api/topics").then(setTopics, () => setTopics([]));
-  }, [number]);
+  const { cases: t, desk } = words.value;
+  const { file, problem, ask } = useFile(number);
+  const known = useKnown();
   useEffect(() => {
     document.title = `${caseNumber(number)} – ${t.title}`;
   });
+  useShortcuts({ l: () => navigate(lastList.value) });
+  const missing = problem instanceof ApiError && problem.status === 404;
   return (
     <div class="case-page">
       <p class="back">
-        <a href="/cases">← {t.back}</a>
+        <a href={lastList.value}>← {t.back}</a>
       </p>
       {problem !== null && (
         <p class="problem" role="alert">
-          {problem instanceof ApiError && problem.status === 404 ? t.notFound : explain(problem)}
+          {missing ? t.notFound : explain(problem)}
         </p>
       )}
-      {found && <Found found={found} topics={topics} />}
+      {missing && (
+        <>
+          <p class="explain">{desk.glass.ifNeeded}</p>
+          <Glass ask={ask} />
+        </>
+      )}
+      {known &&
+        file !== null &&
+        (file.status === undefined ? (
+          <>
+            <h1 class="digits">{caseNumber(number)}</h1>
+            <p class="notice-line" role="status">
+              {desk.gone}
+            </p>
+          </>
+        ) : (
+          <Found file={file} ask={ask} />
+        ))}
     </div>
   );
 }
 
-function Found({ found, topics }: { found: CaseView; topics: Topic[] }) {
-  const { cases: t, form } = words.value;
-  const topic = topics.find((each) => each.code === found.topic);
-  const topicText = topic ? label(topic.label) : found.topic || "–";
+/** The case, and how something is done to it: the answer is the case as it is then. */
+function useFile(number: string): { file: CaseFile | null; problem: unknown; ask: Ask } {
+  const [file, setFile] = useState<CaseFile | null>(null);
+  const [problem, setProblem] = useState<unknown>(null);
+  const path = `/api/cases/${number}`;
+  const take = (found: CaseFile) => {
+    setFile(found);
+    setProblem(null);
+  };
+  // Each reading is put on record: once.
+  useEffect(() => {
+    get<CaseFile>(path).then(take, setProblem);
+  }, [number]);
+  const ask: Ask = async (what, body, method = "POST") => {
+    try {
+      take(await request<CaseFile>(method, what === "" ? path : `${path}/${what}`, body));
+      return null;
+    } catch (error) {
+      // Others were quicker: what is shown must be what there is.
+      if (error instanceof ApiError && error.status === 409) {
+        await get<CaseFile>(path).then(take, () => undefined);
+      }
+      return error;
+    }
+  };
+  return { file, problem, ask };
+}
+
+/** Who may have to press a unit for an answer: everybody but the unit itself. */
+const OWES = ["routed", "in_progress", "waiting"];
+
+function Found({ file, ask }: { file: CaseFile; ask: Ask }) {
+  const { cases: t, desk: all } = words.value;
+  const [editing, setEditing] = useState(false);
+  const desk = useDesk();
+  const { triage } = units.value;
+  const role = me.value?.account.role;
+  const changes = ["public", "notes", "employer", "narrative", "name"].some(
+    (group) => file.may[group] === "change",
+  );
+  const sees = (group: string) => group in file.may;
+  const presses =
+    OWES.includes(file.status ?? "") &&
+    (role === "supervisor" || (desk?.unit === triage && file.unit !== triage));
+  const hides = file.anonymous === false && !sees("name") && role !== "admin";
+  useShortcuts({
+    n: () => document.getElementById("note-text")?.focus(),
+    e: changes && !editing ? () => setEditing(true) : undefined,
+  });
   return (
     <>
       <div class="page-head">
-        <h1 class="digits">{caseNumber(found.number)}</h1>
-        <span class={`status ${found.status}`}>{word(t.statuses, found.status)}</span>
-        <span>{topicText}</span>
-      </div>
-      <p class="notice-line">{t.notice}</p>
-      <div class="case-grid">
-        <section class="panel">
-          <h2>{t.narrative}</h2>
-          <p class="narrative">{found.narrative || t.noNarrative}</p>
-          <dl class="facts">
-            <dt>{t.reporter}</dt>
-            <dd>{found.name || t.anonymous}</dd>
-            <dt>{form.employer}</dt>
-            <dd>{found.employer || t.unknown}</dd>
-            <dt>{t.custodian}</dt>
-            <dd>{found.custodian ?? t.nobody}</dd>
-            <dt>{t.opened}</dt>
-            <dd>{dayAndTime(found.opened_at)}</dd>
-            <dt>{t.updated}</dt>
-            <dd>{dayAndTime(found.updated_at)}</dd>
-          </dl>
-        </section>
-        <section class="panel">
-          <h2>{t.calls}</h2>
-          <ul class="events narrow">
-            {(found.calls ?? []).map((call) => (
-              <CallLine key={call.id} call={call} />
-            ))}
-          </ul>
-          {found.recordings && found.recordings.length > 0 && (
-            <>
-              <h2>{t.recordings}</h2>
-              <ul class="events narrow">
-                {found.recordings.map((recording) => (
-                  <li key={recording.name}>
-                    <time>{dayAndTime(recording.at)}</time>
-                    <div>
-                      <span>{t.recording(duration(recording.seconds * 1000))}</span>
-                      {/* biome-ignore lint/a11y/useMediaCaption: a message that somebody spoke has no captions */}
-                      <audio
-                        controls
-                        preload="none"
-                        src={`/api/cases/${found.number}/recordings/${encodeURIComponent(recording.name)}`}
-                      />
-                    </div>
-                  </li>
-                ))}
-              </ul>
-            </>
-          )}
-        </section>
-        <section class="panel timeline">
-          <History events={found.timeline ?? []} topics={topics} />
-        </section>
-      </div>
-    </>
-  );
-}
-
-/** How a call found its agent; who reads a case seldom wants to know. */
-const PHONE_STEPS: ReadonlySet<string> = new Set([
-  "call_arrived",
-  "call_ended",
-  "language_chosen",
-  "topic_chosen",
-  "queued",
-  "requeued",
-  "offered",
-  "offer_rang",
-  "accepted",
-  "declined",
-  "offer_timed_out",
-  "offer_withdrawn",
-  "node_failed",
-  "limit_crossed",
-]);
-
-function History({ events, topics }: { events: CaseEvent[]; topics: Topic[] }) {
-  const t = words.value.cases;
-  const [all, setAll] = useState(false);
-  // The server tells them in order; the newest is shown first.
-  const shown = events.filter((event) => all || !PHONE_STEPS.has(event.kind)).reverse();
-  return (
-    <>
-      <div class="panel-head">
-        <h2>{t.timeline}</h2>
-        <label class="check">
-          <input
-            type="checkbox"
-            checked={all}
-            onChange={(event) => setAll(event.currentTarget.checked)}
-          />
-          {t.allSteps}
-        </label>
-      </div>
-      <ol class="events">
-        {shown.map((event, i) => (
-          <EventLine key={`${event.at}-${event.kind}-${i}`} event={event} topics={topics} />
-        ))}
-      </ol>
-    </>
-  );
-}
-
-function CallLine({ call }: { call: CaseCall }) {
-  const t = words.value.cases;
-  const parts = [
-    word(t.lines, call.line),
-    call.lasted_s === null ? t.ongoing : `${t.lasted} ${duration(call.lasted_s * 1000)}`,
-    call.agent ?? "",
-  ];
-  return (
-    <li>
-      <time>{dayAndTime(call.at)}</time>
-      <span>{word(t.callRoles, call.role)}</span>
-      <span class="quiet-text">{parts.filter((part) => part !== "").join(" · ")}</span>
-    </li>
-  );
-}
-
-function EventLine({ event, topics }: { event: CaseEvent; topics: Topic[] }) {
-  const t = words.value.cases;
-  const details = Object.entries(event.data)
-    .filter(([name]) => name in t.dataNames) // what has no words is for machines
-    .map(([name, value]) => `${word(t.dataNames, name)}: ${detail(name, String(value), topics)}`);
-  return (
-    <li>
-      <time>{dayAndTime(event.at)}</time>
-      <span>
-        {word(t.events, event.kind)}{" "}
-        {event.by !== null && (
-          <span class="quiet-text">
-            {t.by} {event.by}
+        <h1 class="digits">{caseNumber(file.number)}</h1>
+        <span class={`status ${file.status}`}>{word(t.statuses, file.status ?? "")}</span>
+        {file.wait && <span>{word(all.waits, file.wait)}</span>}
+        <span>{topicLabel(file.topic)}</span>
+        {file.due_at && (
+          <span>
+            {all.due}: <Due due={file.due_at} late={file.late_days ?? 0} />
           </span>
         )}
-      </span>
-      <span class="quiet-text">{details.join(" · ")}</span>
-    </li>
+        <Flags file={file} />
+      </div>
+      <p class="notice-line">
+        {file.opened_until ? all.glass.until(timeOfDay(file.opened_until)) : t.notice}
+      </p>
+      <div class="case-grid">
+        <div class="case-column">
+          <section class="panel" aria-label={t.narrative}>
+            {editing ? (
+              <Edit file={file} ask={ask} close={() => setEditing(false)} />
+            ) : (
+              <>
+                <div class="panel-head">
+                  <h2>{t.narrative}</h2>
+                  {changes && (
+                    <button type="button" class="quiet" onClick={() => setEditing(true)}>
+                      {all.edit.button} <kbd>E</kbd>
+                    </button>
+                  )}
+                </div>
+                <p class="narrative">
+                  {sees("narrative") ? file.narrative || t.noNarrative : all.hidden}
+                </p>
+                <Facts file={file} />
+              </>
+            )}
+          </section>
+          {hides && <Glass ask={ask} />}
+          {file.timeline && (
+            <section class="panel timeline">
+              <History events={file.timeline} />
+            </section>
+          )}
+        </div>
+        <div class="case-column">
+          <Actions file={file} desk={desk} presses={presses} ask={ask} />
+          <Notes file={file} ask={ask} />
+          <Limits file={file} />
+          <Ways file={file} />
+          <Related file={file} ask={ask} />
+          {(sees("history") || sees("recordings")) && <Calls file={file} />}
+        </div>
+      </div>
+      <Shortcuts
+        keys={[
+          ["1–9", all.keys.act],
+          ["N", all.keys.note],
+          ["E", all.keys.edit],
+          ["Ctrl Enter", all.keys.send],
+          ["Esc", all.keys.cancel],
+          ["L", all.keys.back],
+        ]}
+      />
+    </>
   );
 }
 
-/** Codes in words, where we have them. */
-function detail(name: string, value: string, topics: Topic[]): string {
-  const { cases: t, form, inWriting, language } = words.value;
-  const fields: Record<string, string> = {
-    ...t.reporterFields,
-    topic: form.topic,
-    reporter_name: form.reporter,
-    employer: form.employer,
-    narrative: form.narrative,
-  };
-  switch (name) {
-    case "topic": {
-      const topic = topics.find((each) => each.code === value);
-      return topic ? label(topic.label) : value;
-    }
-    case "fields":
-      return value
-        .split(",")
-        .map((field) => word(fields, field))
-        .join(", ");
-    case "seconds":
-      return duration(Number(value) * 1000);
-    case "waited_ms":
-    case "talked_ms":
-    case "lasted_ms":
-      return duration(Number(value));
-    case "role":
-      return word(t.callRoles, value);
-    case "status":
-      return word(t.statuses, value);
-    case "language":
-      return word(language, value);
-    case "line":
-      return word(t.lines, value);
-    case "channel":
-      return word(inWriting.channels, value);
-    case "reason":
-      return word({ ...t.values, ...inWriting.reasons }, value);
-    case "state":
-      return word(inWriting.states, value);
-    default:
-      return word(t.values, value);
-  }
+function Flags({ file }: { file: CaseFile }) {
+  const { flags, compartments } = words.value.desk;
+  const shown = [
+    file.compartment && file.compartment !== "normal" && word(compartments, file.compartment),
+    file.secret && flags.secret,
+    file.anonymous && flags.anonymous,
+    file.gathers && flags.gathers,
+    file.minor && flags.minor,
+    file.priority && flags.priority(file.priority),
+  ].filter((text): text is string => typeof text === "string" && text !== "");
+  return (
+    <span class="flags">
+      {shown.map((text) => (
+        <span key={text} class="tag">
+          {text}
+        </span>
+      ))}
+    </span>
+  );
+}
+
+function Calls({ file }: { file: CaseFile }) {
+  const t = words.value.cases;
+  const calls = file.calls ?? [];
+  const recordings = file.recordings ?? [];
+  if (calls.length === 0 && recordings.length === 0) return null;
+  return (
+    <section class="panel">
+      {calls.length > 0 && <h2>{t.calls}</h2>}
+      <ul class="events narrow">
+        {calls.map((call) => (
+          <CallLine key={call.id} call={call} />
+        ))}
+      </ul>
+      {recordings.length > 0 && <h2>{t.recordings}</h2>}
+      <ul class="events narrow">
+        {recordings.map((recording) => (
+          <Recording key={recording.name} number={file.number} recording={recording} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Recording({ number, recording }: { number: string; recording: CaseRecording }) {
+  const t = words.value.cases;
+  return (
+    <li>
+      <time>{dayAndTime(recording.at)}</time>
+      <div>
+        <span>{t.recording(duration(recording.seconds * 1000))}</span>
+        {/* biome-ignore lint/a11y/useMediaCaption: a message that somebody spoke has no captions */}
+        <audio
+          controls
+          preload="none"
+          src={`/api/cases/${number}/recordings/${encodeURIComponent(recording.name)}`}
+        />
+      </div>
+    </li>
+  );
 }

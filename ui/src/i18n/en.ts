@@ -1,4 +1,5 @@
 /** English. */
+import { desk } from "./desk.en";
 import type { Dictionary } from "./id";
 
 export const en: Dictionary = {
@@ -27,7 +28,13 @@ export const en: Dictionary = {
   app: {
     name: "Labour Complaints",
     skip: "Skip to content",
-    pages: { console: "Console", board: "Board", cases: "Cases", phone: "Simulated phone" },
+    pages: {
+      console: "Console",
+      board: "Board",
+      cases: "Cases",
+      directory: "Other bodies",
+      phone: "Simulated phone",
+    },
     switchTo: "Bahasa Indonesia",
     signOut: "Sign out",
     notFound: "This page does not exist.",
@@ -356,6 +363,8 @@ export const en: Dictionary = {
     noCalls: "No calls yet today.",
   },
 
+  desk,
+
   cases: {
     title: "Cases",
     search: "Search complaint number (its beginning will do)",
@@ -374,7 +383,7 @@ export const en: Dictionary = {
     page: (page, of) => `Page ${page} of ${of}`,
     previous: "Previous",
     next: "Next",
-    back: "All cases",
+    back: "List of cases",
     narrative: "What happened",
     noNarrative: "No notes yet.",
     reporter: "Reporter",
@@ -418,7 +427,7 @@ export const en: Dictionary = {
     lines: { asterisk: "Telephone", twilio: "Twilio", simulator: "Simulator" },
     events: {
       case_opened: "Case opened",
-      case_saved: "Notes saved",
+      case_saved: "Case saved",
       case_read: "Case read",
       call_linked: "Call linked",
       message_left: "Voice message left",
@@ -474,7 +483,7 @@ export const en: Dictionary = {
       limit_crossed: "Voice menu ended by a limit",
       opted_in: "Messages wanted again",
     },
-    allSteps: "Show the steps of the phone too",
+    allSteps: "Show readings and the steps of the phone too",
     reporterFields: {
       name: "name",
       phones: "telephone number",
@@ -496,6 +505,13 @@ export const en: Dictionary = {
       seconds: "length",
       reason: "reason",
       status: "status",
+      better: "better",
+      wait: "waits for",
+      kind: "for",
+      to: "to",
+      due: "at the latest",
+      on: "since",
+      target: "body",
       outcome: "result",
       waited_ms: "waited",
       talked_ms: "talked",

@@ -1,5 +1,6 @@
 /** Bahasa Indonesia. This dictionary decides which words there are; the others must have the same. */
 import type { AgentState, DeviceKind, Role } from "../api/types";
+import { desk } from "./desk.id";
 
 const states: Record<AgentState, string> = {
   offline: "Belum aktif",
@@ -33,7 +34,13 @@ export const id = {
   app: {
     name: "Pengaduan Ketenagakerjaan",
     skip: "Langsung ke isi",
-    pages: { console: "Konsol", board: "Papan", cases: "Kasus", phone: "Telepon simulasi" },
+    pages: {
+      console: "Konsol",
+      board: "Papan",
+      cases: "Kasus",
+      directory: "Lembaga lain",
+      phone: "Telepon simulasi",
+    },
     switchTo: "English",
     signOut: "Keluar",
     notFound: "Halaman ini tidak ada.",
@@ -362,6 +369,8 @@ export const id = {
     noCalls: "Belum ada panggilan hari ini.",
   },
 
+  desk,
+
   cases: {
     title: "Kasus",
     search: "Cari nomor pengaduan (cukup awalnya)",
@@ -380,7 +389,7 @@ export const id = {
     page: (page: number, of: number) => `Halaman ${page} dari ${of}`,
     previous: "Sebelumnya",
     next: "Berikutnya",
-    back: "Semua kasus",
+    back: "Daftar kasus",
     narrative: "Yang terjadi",
     noNarrative: "Belum ada catatan.",
     reporter: "Pelapor",
@@ -427,7 +436,7 @@ export const id = {
     >,
     events: {
       case_opened: "Kasus dibuka",
-      case_saved: "Catatan disimpan",
+      case_saved: "Isi kasus disimpan",
       case_read: "Kasus dibaca",
       call_linked: "Panggilan dikaitkan",
       message_left: "Pesan suara ditinggalkan",
@@ -483,7 +492,7 @@ export const id = {
       limit_crossed: "Menu suara dihentikan batas",
       opted_in: "Ingin dikirimi pesan lagi",
     } as Record<string, string>,
-    allSteps: "Tampilkan juga langkah telepon",
+    allSteps: "Tampilkan juga pembacaan dan langkah telepon",
     reporterFields: {
       name: "nama",
       phones: "nomor telepon",
@@ -505,6 +514,13 @@ export const id = {
       seconds: "lama",
       reason: "alasan",
       status: "status",
+      better: "sebaiknya",
+      wait: "menunggu",
+      kind: "untuk",
+      to: "kepada",
+      due: "paling lambat",
+      on: "sejak",
+      target: "lembaga",
       outcome: "hasil",
       waited_ms: "menunggu",
       talked_ms: "lama bicara",

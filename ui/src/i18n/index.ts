@@ -39,6 +39,7 @@ export const word = (map: Readonly<Record<string, string>>, code: string): strin
 export const count = (n: number): string => format.count(n, language.value);
 export const percent = (part: number): string => format.percent(part, language.value);
 export const timeOfDay = (at: number): string => format.timeOfDay(at, language.value);
+export const dayOnly = (at: number): string => format.day(at, language.value);
 export const dayAndTime = (at: number): string => format.dayAndTime(at, language.value);
 
 /** An error in words, and how to go on. */

@@ -40,10 +40,14 @@ export function timeOfDay(at: number, language: Language): string {
   );
 }
 
+/** A day: `3 Nov 2026`. */
+export function day(at: number, language: Language): string {
+  return new Intl.DateTimeFormat(LOCALE[language], { dateStyle: "medium" }).format(at);
+}
+
 /** A day and time: `3 Nov 2026, 10.32`. */
 export function dayAndTime(at: number, language: Language): string {
-  const day = new Intl.DateTimeFormat(LOCALE[language], { dateStyle: "medium" }).format(at);
-  return `${day}, ${timeOfDay(at, language)}`;
+  return `${day(at, language)}, ${timeOfDay(at, language)}`;
 }
 
 /** A share of 0..1 as `78,5 %`. */

@@ -37,3 +37,10 @@ export function useShortcuts(shortcuts: Shortcuts): void {
     return () => window.removeEventListener("keydown", listen);
   }, []);
 }
+
+/** Ctrl+Enter sends the form from wherever one writes in it, also from a text of several lines. */
+export function sendsForm(event: KeyboardEvent): void {
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
+  event.preventDefault();
+  (event.currentTarget as HTMLFormElement).requestSubmit();
+}

@@ -1,12 +1,12 @@
 /** Which pages a role has; the first is where it begins. The server decides who may read what. */
 import type { Role } from "../api/types";
 
-export type Page = "console" | "board" | "cases";
+export type Page = "console" | "board" | "cases" | "directory";
 
 export const PAGES: Readonly<Record<Role, readonly Page[]>> = {
   agent: ["console"],
-  supervisor: ["board", "cases"],
-  officer: ["cases"],
+  supervisor: ["board", "cases", "directory"],
+  officer: ["cases", "directory"],
   admin: ["board"],
 };
 
@@ -15,7 +15,7 @@ export const homeOf = (role: Role): string => pathOf(PAGES[role][0] ?? "board");
 
 /** What an address shows. */
 export type Route =
-  | { page: "home" | "phone" | "unknown" }
+  | { page: "home" | "phone" | "intake" | "unknown" }
   | { page: Page }
   | { page: "case"; number: string };
 
@@ -26,11 +26,13 @@ export function route(path: string): Route {
   if (first === "cases" && second !== undefined && /^\d+$/.test(second)) {
     return { page: "case", number: second };
   }
+  if (first === "cases" && second === "new") return { page: "intake" };
   if (second !== undefined) return { page: "unknown" };
   switch (first) {
     case "console":
     case "board":
     case "cases":
+    case "directory":
     case "phone":
       return { page: first };
     default:
@@ -40,8 +42,16 @@ export function route(path: string): Route {
 
 /** The page that a route belongs to, for the menu and for what a role may open. */
 export function pageOf(where: Route): Page | null {
-  if (where.page === "case") return "cases";
-  return where.page === "console" || where.page === "board" || where.page === "cases"
-    ? where.page
-    : null;
+  switch (where.page) {
+    case "case":
+    case "intake":
+      return "cases";
+    case "console":
+    case "board":
+    case "cases":
+    case "directory":
+      return where.page;
+    default:
+      return null;
+  }
 }
