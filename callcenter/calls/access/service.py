@@ -8,7 +8,6 @@ nor what was sent to it. What is left out is said in the document, with the reas
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from sqlalchemy import Row, bindparam, select
 from callcenter.calls import tables as calls
 from callcenter.cases import statuses, tables
 from callcenter.cases.facts import CaseFact, NoteKind
+from callcenter.cases.followup import service as followup
 from callcenter.cases.reporters import service as reporters
 from callcenter.cases.reporters.service import Reporter
 from callcenter.cases.rules import Rules
@@ -29,7 +29,6 @@ from callcenter.db.facts import Fact, append
 from callcenter.db.keys import DataKey, Keys
 from callcenter.db.tables import fact
 from callcenter.messages import service as messages
-from callcenter.people.tables import account
 
 Document = dict[str, Any]
 
@@ -105,9 +104,6 @@ _TRIES = (
     .order_by(tables.pin_attempt.c.at)
 )
 _OUTSIDE = select(tables.external_ref).where(tables.external_ref.c.case == bindparam("of"))
-_ROLES = select(account.c.id, account.c.role).where(
-    account.c.id.in_(bindparam("of", expanding=True))
-)
 
 
 class Forgotten(Exception):
@@ -199,7 +195,7 @@ class _Writer:
             **self._notes(case, key),
             "earlier": self._earlier(case),
             "what_happened": self._history(facts),
-            "opened_by": self._opened_by(facts),
+            "opened_by": self._opened_by(case),
             "calls": [self._call(one) for one in self._rows(_CALLS, case)],
             "messages": self._messages(case),
             "recordings": [
@@ -255,19 +251,10 @@ class _Writer:
             if one.kind not in _LOOKED
         ]
 
-    def _opened_by(self, facts: Sequence[Fact]) -> list[Document]:
-        """Who looked at it: offices, how often, and when last."""
-        looked = [one for one in facts if one.kind in _LOOKED]
-        agents = sorted({one.agent for one in looked if one.agent is not None})
-        roles = {
-            row.id: row.role for row in self._connection.execute(_ROLES, {"of": agents or [""]})
-        }
-        offices = [roles.get(one.agent or "", "operator") for one in looked]
-        last = {office: one.at for office, one in zip(offices, looked, strict=True)}
-        return [
-            {"office": office, "times": times, "last": self.at(last[office])}
-            for office, times in sorted(Counter(offices).items())
-        ]
+    def _opened_by(self, case: str) -> Document:
+        """How often it was opened, and by which offices."""
+        times, offices = followup.openings(self._connection, case)
+        return {"times": times, "offices": [self._unit(one) for one in offices]}
 
     def _call(self, link: Row[Any]) -> Document:
         row = self._connection.execute(by_key(calls.call), {"key": link.call}).first()
