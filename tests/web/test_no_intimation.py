@@ -9,17 +9,21 @@ about it.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import inspect
 import re
 import typing
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from fastapi.routing import APIRoute, APIWebSocketRoute
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Table, event
 from websockets.exceptions import InvalidStatus
 
@@ -27,6 +31,8 @@ from callcenter import line, resources
 from callcenter.cases import numbers, pins, tables
 from callcenter.cases import service as cases
 from callcenter.cases.facts import NoteKind
+from callcenter.cases.reporters import service as reporters
+from callcenter.cases.reporters.service import Form
 from callcenter.cases.rules import Rules
 from callcenter.cases.service import CaseForm
 from callcenter.cases.statuses import Actor, CaseEvent
@@ -35,12 +41,14 @@ from callcenter.clock import Given
 from callcenter.db import Connection, Database
 from callcenter.db.keys import Keys
 from callcenter.ivr import needs
+from callcenter.messages import service as messages
 from callcenter.messages.model import Channel, Letter
 from callcenter.messages.texts import MAILS, TEMPLATES
 from callcenter.web import errors
 from callcenter.web.doors import Anyone
 from callcenter.web.factory import door_of, routes_of
-from tests.db.test_post import Office
+from callcenter.web.status import Telling, _told
+from tests.db.test_post import TEXTS, Office, written
 from tests.hotline import Hotline
 from tests.web.conftest import Browser, House
 
@@ -71,8 +79,13 @@ def complain(conn: Connection, keys: Keys, given: Given, rules: Rules, **more: s
     case, number, _ = cases.open_case(
         *shared, call=None, call_key=None, topic=more.get("topic", "upah"), language="id"
     )
-    form = CaseForm(1, narrative=STORY, employer=EMPLOYER, reporter_name=NAME)
-    cases.save(*shared, case=case, agent="sari", form=form, caller=WORKER)
+    form = CaseForm(
+        1,
+        narrative=more.get("narrative", STORY),
+        employer=more.get("employer", EMPLOYER),
+        reporter_name=more.get("name", NAME),
+    )
+    cases.save(*shared, case=case, agent="sari", form=form, caller=more.get("phone", WORKER))
     work.note(*shared, case=case, kind=NoteKind.INTERNAL, text=INSIDE, by="sari")
     work.note(*shared, case=case, kind=NoteKind.PUBLIC, text=TOLD, by="sari")
     work.move(*shared, case=case, event=E.VERIFY, actor=A.TRIAGE, by="tri")
@@ -159,10 +172,10 @@ class Walk:
 
 
 async def make(house: House) -> Complaint:
-    given = Given(house.clock.now())
+    at = Given(house.clock.now())
     app = house.app
     return await app.db.write(
-        lambda conn: complain(conn, app.store.keys, given.again(), app.calls.rules)
+        lambda conn: complain(conn, app.store.keys, at.again(), app.calls.rules)
     )
 
 
@@ -238,9 +251,9 @@ async def hotline(database: Database, keys: Keys, tmp_path: Path) -> typing.Asyn
 
 
 async def told(hotline: Hotline) -> Complaint:
-    given = Given(hotline.clock.now())
+    at = Given(hotline.clock.now())
     return await hotline.database.write(
-        lambda conn: complain(conn, hotline.keys, given.again(), hotline.rules)
+        lambda conn: complain(conn, hotline.keys, at.again(), hotline.rules)
     )
 
 
@@ -356,6 +369,66 @@ def test_what_is_asked_of_a_phone_line() -> None:
     }  # fmt: skip
 
 
+# --- whatever was said ----------------------------------------------------------------------------
+
+#: Also what a template, a page or a flow might take for its own.
+_said = st.text(
+    st.characters(categories=["L", "N"]) | st.sampled_from("{}<>&%$'\"| "), min_size=9, max_size=60
+).filter(lambda text: len(text.strip()) > 8)
+
+
+@settings(
+    max_examples=12,
+    deadline=None,
+    phases=[Phase.reuse, Phase.generate],  # to make a long example short would take minutes
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    st.fixed_dictionaries(dict.fromkeys(("narrative", "employer", "name"), _said)),
+    st.integers(10**8, 10**9 - 1),
+)
+def test_whatever_was_said_is_said_to_nobody(
+    sqlite_url: str, keys: Keys, tmp_path: Path, said: dict[str, str], phone: int
+) -> None:
+    """Page, telephone and messages, for who has number and PIN."""
+    more = said | {"phone": f"+628{phone}"}
+    out = asyncio.run(_all_that_is_told(sqlite_url, keys, tmp_path, more))
+    assert len(out) > 500
+    for secret in said.values():
+        for form in (secret, secret.strip(), escape(secret), repr(secret)[1:-1]):
+            assert form not in out
+
+
+async def _all_that_is_told(url: str, keys: Keys, folder: Path, said: dict[str, str]) -> str:
+    database = Database(url)
+    rules = written(Channel.SMS)
+    out = []
+    async with Hotline(database, keys, folder) as hotline:
+        at = Given(hotline.clock.now())
+
+        def story(conn: Connection) -> tuple[Complaint, list[Letter], work.Standing]:
+            made = complain(conn, keys, at.again(), rules, **said)
+            person = Form(may_message=True, safe_from=0, safe_until=0)
+            reporters.save(conn, keys, at, case=made.case, form=person)
+            asked = {"public_note": TOLD}
+            work.move(
+                conn, keys, at, rules, case=made.case, event=E.NEED_INFO, actor=A.TRIAGE,
+                by="tri", fields=asked,
+            )  # fmt: skip
+            sent = messages.asked(conn, keys, at.now, TEXTS, 100)
+            return made, sent, work.standing(conn, keys, rules, made.case, at.now)
+
+        complaint, sent, standing = await database.write(story)
+        for key in ("1", "8"):
+            heard, _, _ = await call(hotline, None, "2", complaint.number, complaint.pin, key)
+            out.append(heard)
+    await database.close()
+    telling = Telling(standing, 1, ("P32",))
+    out += [_told("id", telling, rules), _told("en", telling, rules)]
+    assert [one.channel for one in sent] == [Channel.SMS]
+    return "\n".join([*out, repr(sent)])
+
+
 # --- what is written ------------------------------------------------------------------------------
 
 
@@ -366,9 +439,9 @@ def office(database: Database, keys: Keys) -> Office:
 
 def test_no_message_says_what_it_is_about(office: Office) -> None:
     """A whole life, with all its letters: to the reporter, the unit, its head, the directorate."""
-    given = Given(office.now)
+    at = Given(office.now)
     complaint = office.do(
-        lambda conn: complain(conn, office.keys, given.again(), office.rules, topic="upah_tunggak")
+        lambda conn: complain(conn, office.keys, at.again(), office.rules, topic="upah_tunggak")
     )
     case = complaint.case
     office.set(case, province="32")
