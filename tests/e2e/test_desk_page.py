@@ -175,7 +175,8 @@ def test_a_move_that_came_too_late_says_so_and_keeps_its_text(
     expect(other.locator(".notice-line")).to_contain_text("sudah berpindah")
 
     officer.keyboard.press("Control+Enter")
-    expect(officer.locator(".problem")).to_contain_text("Tidak ada kasus")
+    expect(officer.locator(".problem")).to_contain_text("sudah berpindah")
+    expect(officer.locator("form.move textarea")).to_have_value("Sudah dibayar semua.")
 
 
 def test_another_unit_is_named_and_the_case_goes_back(officer: Page, triage: Page) -> None:
@@ -197,15 +198,44 @@ def test_what_is_typed_waits_while_one_looks_elsewhere(triage: Page, served: Ser
     take_down(triage, served)
     triage.keyboard.press("n")
     triage.keyboard.type("Belum selesai ditulis")
+    triage.keyboard.press("Escape")
+    triage.keyboard.press("1")
+    expect(triage.locator(".status.verifying")).to_be_visible()
+    triage.click("[data-event=need_info]")
+    triage.keyboard.type("Sejak kapan?")
+    triage.keyboard.press("Escape")  # closes an empty form alone
+    expect(triage.locator("form.move textarea")).to_have_value("Sejak kapan?")
     triage.click("nav a[href='/directory']")
     expect(triage.locator("tbody tr").first).to_be_visible()
     triage.fill("input[name=find]", "bpjs")
     expect(triage.locator("tbody tr")).to_have_count(1)
     triage.go_back()
     expect(triage.locator("#note-text")).to_have_value("Belum selesai ditulis")
+    triage.click("[data-event=need_info]")
+    expect(triage.locator("form.move textarea")).to_have_value("Sejak kapan?")
+    triage.click("form.move button:not([type=submit])")
     triage.keyboard.press("n")
     triage.keyboard.press("Control+Enter")
     expect(triage.locator(".note-form .good-text")).to_have_text("Catatan tersimpan.")
+
+
+def test_a_name_is_searched_for_and_stands_in_no_address(triage: Page, served: Served) -> None:
+    number = take_down(triage, served).rsplit("/", 1)[1]
+    triage.keyboard.press("l")
+    triage.keyboard.press("/")
+    triage.keyboard.type("siti aminah")
+    triage.keyboard.press("Enter")
+    expect(triage.locator(f"tbody a[href='/cases/{number}']")).to_be_visible()
+    triage.keyboard.press("/")
+    triage.keyboard.press("Control+a")
+    triage.keyboard.type("somebody else")
+    triage.keyboard.press("Enter")
+    expect(triage.locator(".nothing")).to_contain_text("Tidak ada kasus yang cocok")
+    triage.click(".nothing a")
+    expect(triage.locator(f"tbody a[href='/cases/{number}']")).to_be_visible()
+    assert "siti" not in triage.evaluate("JSON.stringify([history.length, location.href])")
+    triage.go_back()
+    assert "siti" not in triage.url
 
 
 def test_one_reporters_cases_are_merged_when_somebody_made_sure(

@@ -44,7 +44,7 @@ export function casePage(query: URLSearchParams): CasePage {
       ["", null, row.status].includes(query.get("status")) &&
       ["", null, row.topic].includes(query.get("topic")),
   );
-  return { cases: found.slice((page - 1) * 50, page * 50), total: found.length, page };
+  return { cases: found.slice((page - 1) * 50, page * 50), total: found.length, more: false, page };
 }
 
 export function oneCase(number: string): CaseFile | null {

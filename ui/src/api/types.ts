@@ -241,6 +241,8 @@ export interface CaseRow {
 export interface CasePage {
   cases: CaseRow[];
   total: number;
+  /** A search did not look at all that there may be: one word more may find others. */
+  more: boolean;
   page: number;
 }
 
@@ -367,6 +369,8 @@ export interface CaseFile {
   minor?: boolean;
   phones?: ReporterPhone[];
   safe_contact?: SafeContact | null;
+  /** From when on the reporter may be rung up; missing: never. */
+  call_at?: number | null;
   assignments?: Assignment[];
   linked?: LinkedCase[];
   calls?: CaseCall[];

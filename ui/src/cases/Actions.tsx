@@ -6,6 +6,7 @@ import { sendsForm, useShortcuts } from "../lib/keys";
 import { announce } from "../shell/notices";
 import { useDraft } from "./drafts";
 import { bodies, bodyName, unitName, units } from "./known";
+import { Cancel } from "./Small";
 import { Trouble } from "./Trouble";
 
 /** Does what `body` asks of the case at `path`; gives why not, or null. */
@@ -139,6 +140,7 @@ export function Actions({ file, desk, presses, ask }: Props) {
           close={() => {
             setOpen(null);
             setTrouble(null);
+            panel.current?.focus();
           }}
         />
       )}
@@ -176,6 +178,7 @@ function Move({ file, desk, move, possible, trouble, send, close }: MoveProps) {
   };
   const value = (name: string) => typed[name] ?? suggested(name);
   const edit = (name: string, text: string) => setTyped({ ...typed, [name]: text });
+  const nothing = Object.values(typed).every((text) => text.trim() === "");
   const cancel = () => {
     setTyped(null);
     close();
@@ -206,7 +209,7 @@ function Move({ file, desk, move, possible, trouble, send, close }: MoveProps) {
       class="move"
       onSubmit={submit}
       onKeyDown={(event) => {
-        if (event.key === "Escape") cancel();
+        if (event.key === "Escape" && nothing) cancel();
         else sendsForm(event);
       }}
     >
@@ -229,9 +232,7 @@ function Move({ file, desk, move, possible, trouble, send, close }: MoveProps) {
         <button type="submit" class="primary" disabled={!possible}>
           {t.send} <kbd>Ctrl Enter</kbd>
         </button>
-        <button type="button" onClick={cancel}>
-          {t.cancel} <kbd>Esc</kbd>
-        </button>
+        <Cancel nothing={nothing} cancel={cancel} />
       </div>
     </form>
   );

@@ -1,4 +1,5 @@
 /** My lists of cases, by due time, and all cases; the address holds what is asked, so it can be kept. */
+import { effect, signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { get } from "../api/http";
 import type { CasePage, CaseRow, DeskView, ListName } from "../api/types";
@@ -10,7 +11,12 @@ import { me } from "../shell/session";
 import { lastList, topicLabel, topics, unitName, useDesk, useKnown } from "./known";
 import { Due, Shortcuts } from "./Small";
 
-const FILTERS = ["list", "query", "status", "topic", "page"] as const;
+const FILTERS = ["list", "status", "topic", "page"] as const;
+/** What is searched for. It may be a name: no address, and no history of a browser, has it. */
+const searched = signal("");
+effect(() => {
+  if (!me.value) searched.value = "";
+});
 /** What others do is seen without being asked for, this often. */
 const AGAIN_MS = 30_000;
 
@@ -38,7 +44,7 @@ function chosen(query: URLSearchParams, desk: DeskView | null): ListName | null 
   const named = query.get("list") as ListName | null;
   if (named !== null) return named;
   if (desk === null) return null;
-  if (query.get("query")) return "all";
+  if (searched.value !== "") return "all";
   return desk.lists.find((one) => one.count > 0)?.list ?? "all";
 }
 
@@ -53,6 +59,7 @@ export function CaseList() {
   const known = useKnown();
   const search = new URLSearchParams(asked(query));
   if (list !== null) search.set("list", list);
+  if (searched.value !== "") search.set("query", searched.value);
   const question = list === null ? null : search.toString();
 
   // A new turn is why it is asked again.
@@ -107,6 +114,7 @@ export function CaseList() {
         </p>
       )}
       {known && found && <Table page={found.page} query={query} list={found.list} />}
+      {found?.page.more && <p class="explain">{d.more}</p>}
       {known && found && <Pager page={found.page} query={query} />}
       <Shortcuts
         keys={[
@@ -121,6 +129,10 @@ export function CaseList() {
   );
 }
 
+/** A list that is chosen is whole. */
+const forget = () => {
+  searched.value = "";
+};
 const toList = (list: ListName): string => `/cases?list=${list}`;
 
 function useKeys(desk: DeskView | null, intake: boolean): void {
@@ -131,7 +143,14 @@ function useKeys(desk: DeskView | null, intake: boolean): void {
     rows[Math.max(0, Math.min(rows.length - 1, next))]?.focus();
   };
   const lists = (desk?.lists ?? []).map(
-    (one, i) => [String(i + 1), () => navigate(toList(one.list))] as const,
+    (one, i) =>
+      [
+        String(i + 1),
+        () => {
+          forget();
+          navigate(toList(one.list));
+        },
+      ] as const,
   );
   useShortcuts({
     ...Object.fromEntries(lists),
@@ -151,6 +170,7 @@ function Lists({ desk, list }: { desk: DeskView | null; list: ListName | null })
         <a
           key={one.list}
           href={toList(one.list)}
+          onClick={forget}
           aria-current={one.list === list ? "page" : undefined}
         >
           <kbd>{i + 1}</kbd> {t.lists[one.list]} <span class="number">{many(one.count)}</span>
@@ -177,8 +197,9 @@ function Filters({ query, list }: FilterProps) {
     event.preventDefault();
     const fields = new FormData(event.currentTarget as HTMLFormElement);
     const typed = String(fields.get("query")).trim();
-    // A number is looked for everywhere: whoever knows it need not know in which list it is.
-    navigate(changed(query, { query: typed, ...(typed === "" ? kept : { list: "all" }) }));
+    // It is looked for everywhere: nobody need know in which list it is.
+    searched.value = typed;
+    navigate(changed(query, typed === "" ? kept : { list: "all" }));
   };
   const choose = (name: "status" | "topic") => (event: Event) =>
     navigate(changed(query, { ...kept, [name]: (event.target as HTMLSelectElement).value }));
@@ -187,7 +208,13 @@ function Filters({ query, list }: FilterProps) {
       <form class="panel filters" onSubmit={search}>
         <label class="field grow">
           <span>{t.search}</span>
-          <input name="query" type="search" defaultValue={query.get("query") ?? ""} />
+          <input
+            key={searched.value}
+            name="query"
+            type="search"
+            defaultValue={searched.value}
+            maxLength={200}
+          />
         </label>
         <button type="submit" class="primary">
           {t.searchButton} <kbd>Enter</kbd>
@@ -228,10 +255,15 @@ interface TableProps {
 function Table({ page, query, list }: TableProps) {
   const { cases: t, desk: d } = words.value;
   if (page.cases.length === 0) {
-    const filtered = ["query", "status", "topic"].some((name) => query.get(name));
+    const filtered = searched.value !== "" || ["status", "topic"].some((name) => query.get(name));
     return (
       <p class="nothing panel">
-        {filtered ? t.none : d.empty[list]} {filtered && <a href={toList(list)}>{t.noneGo}</a>}
+        {filtered ? t.none : d.empty[list]}{" "}
+        {filtered && (
+          <a href={toList(list)} onClick={forget}>
+            {t.noneGo}
+          </a>
+        )}
       </p>
     );
   }

@@ -7,6 +7,7 @@ import { sendsForm } from "../lib/keys";
 import type { Ask } from "./Actions";
 import { useDraft } from "./drafts";
 import { Fields } from "./Fields";
+import { Cancel } from "./Small";
 import { Trouble } from "./Trouble";
 import { changeable, stands, type Typed, type TypedName, written } from "./writing";
 
@@ -72,7 +73,7 @@ export function Edit({ file, ask, close }: Props) {
       class="edit-form"
       onSubmit={submit}
       onKeyDown={(event) => {
-        if (event.key === "Escape") cancel();
+        if (event.key === "Escape" && nothing) cancel();
         else sendsForm(event);
       }}
     >
@@ -103,9 +104,7 @@ export function Edit({ file, ask, close }: Props) {
         <button type="submit" class="primary" disabled={nothing}>
           {t.save} <kbd>Ctrl Enter</kbd>
         </button>
-        <button type="button" onClick={cancel}>
-          {t.cancel} <kbd>Esc</kbd>
-        </button>
+        <Cancel nothing={nothing} cancel={cancel} />
         {nothing && <span class="quiet-text">{t.nothing}</span>}
       </div>
     </form>

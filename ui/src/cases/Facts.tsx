@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import type { CaseFile } from "../api/types";
 import { dayAndTime, dayOnly, word, words } from "../i18n";
+import { serverNow } from "../lib/clock";
 import { phone } from "../lib/format";
 import { bodyName, unitName, units } from "./known";
 import { Due } from "./Small";
@@ -15,6 +16,7 @@ export function Facts({ file }: { file: CaseFile }) {
     [t.reporter, reporter(file)],
     [desk.file.phones, phones(file)],
     [desk.file.contact, contact(file)],
+    [desk.file.callAt, callAt(file)],
     [t.employer, file.employer === undefined ? desk.hidden : file.employer || t.unknown],
     [desk.file.place, place.filter(Boolean).join(", ")],
     [desk.edit.incident, file.incident_on && dayOnly(Date.parse(file.incident_on))],
@@ -76,6 +78,14 @@ function contact(file: CaseFile): string {
       `${t.contactCall}${hours(may.call_from ?? may.safe_from, may.call_until ?? may.safe_until)}`,
   ].filter(Boolean);
   return ways.length === 0 ? t.contactNone : ways.join(", ");
+}
+
+/** From when on the reporter may be rung up: nobody reckons hours of another zone in their head. */
+function callAt(file: CaseFile): string {
+  const t = words.value.desk.file;
+  if (!file.phones || file.phones.length === 0) return "";
+  if (file.call_at == null) return t.never;
+  return file.call_at <= serverNow() ? t.now : t.from(dayAndTime(file.call_at));
 }
 
 /** Time limits that run, those of the law, and what bodies outside were given. */

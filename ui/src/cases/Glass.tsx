@@ -18,7 +18,7 @@ export function Glass({ ask }: { ask: Ask }) {
   if (!open) {
     return (
       <p class="glass">
-        <button type="button" class="quiet" onClick={() => setOpen(true)}>
+        <button type="button" onClick={() => setOpen(true)}>
           {t.button}
         </button>
       </p>

@@ -130,6 +130,10 @@ function detail(kind: string, name: string, value: string | number | boolean): s
       return word(t.callRoles, code);
     case "status":
       return word(t.statuses, code);
+    case "to":
+      return word(desk.file.levels, code);
+    case "clock":
+      return word(desk.file.clockKinds, code);
     case "wait":
       return word(desk.waits, code);
     case "kind":

@@ -43,7 +43,15 @@ export function Notes({ file, ask }: { file: CaseFile; ask: Ask }) {
   };
   const most = kinds.find(([kind]) => kind === typed.kind)?.[2];
   return (
-    <form class="panel note-form" onSubmit={submit} onKeyDown={sendsForm}>
+    <form
+      class="panel note-form"
+      onSubmit={submit}
+      onKeyDown={(event) => {
+        // Out of the field, so that keys are shortcuts again; what is typed stays.
+        if (event.key === "Escape") (event.target as HTMLElement).blur();
+        else sendsForm(event);
+      }}
+    >
       <div class="panel-head">
         <h2>
           {t.title} <kbd>N</kbd>

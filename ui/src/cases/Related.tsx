@@ -25,9 +25,23 @@ export function Related({ file, ask }: { file: CaseFile; ask: Ask }) {
     setTrouble(why);
     if (why === null) setMerging(null);
   };
-  const buttons = (one: LinkedCase) => (
+  const suggested = new Set(
+    found?.suggestions
+      .flatMap((one) => (one.kind === "mass" ? [] : one.cases))
+      .map((one) => one.number),
+  );
+  const asking = (number: string) => (
+    <Merge
+      number={number}
+      merge={(same) =>
+        void act("merge", { into: number, version: file.version, same_person: same })
+      }
+      cancel={() => setMerging(null)}
+    />
+  );
+  const buttons = (one: LinkedCase, kind: string) => (
     <span class="row-buttons">
-      {merges && one.what !== "mass" && (
+      {merges && kind !== "mass" && (
         <button type="button" class="quiet" onClick={() => setMerging(one.number)}>
           {t.merge}
         </button>
@@ -72,10 +86,12 @@ export function Related({ file, ask }: { file: CaseFile; ask: Ask }) {
       {found?.suggestions.map((suggestion) => (
         <div key={suggestion.kind}>
           <h3>{word(t.suggestions, suggestion.kind)}</h3>
+          {suggestion.kind === "mass" && joins && !parent && <p class="explain">{t.massHint}</p>}
           <ul class="cases-beside">
             {suggestion.cases.map((one) => (
               <Beside key={one.number} one={one} what="">
-                {buttons(one)}
+                {buttons(one, suggestion.kind)}
+                {merging === one.number && suggestion.kind !== "mass" && asking(one.number)}
               </Beside>
             ))}
           </ul>
@@ -87,15 +103,7 @@ export function Related({ file, ask }: { file: CaseFile; ask: Ask }) {
           join={joins && !parent ? (number) => void act("parent", { parent: number }) : null}
         />
       )}
-      {merging !== null && (
-        <Merge
-          number={merging}
-          merge={(same) =>
-            void act("merge", { into: merging, version: file.version, same_person: same })
-          }
-          cancel={() => setMerging(null)}
-        />
-      )}
+      {merging !== null && !suggested.has(merging) && asking(merging)}
       <Trouble error={trouble} />
     </section>
   );

@@ -17,6 +17,22 @@ export function Due({ due, late }: { due: number | null; late: number }) {
   return today ? <span class="age long">{t.dueToday}</span> : <span>{dayOnly(due)}</span>;
 }
 
+/** Escape closes an empty form; what was typed is thrown away by a click alone. */
+export function Cancel({ nothing, cancel }: { nothing: boolean; cancel: () => void }) {
+  const t = words.value.desk.act;
+  return (
+    <button type="button" onClick={cancel}>
+      {nothing ? (
+        <>
+          {t.cancel} <kbd>Esc</kbd>
+        </>
+      ) : (
+        t.discard
+      )}
+    </button>
+  );
+}
+
 export function Shortcuts({ keys }: { keys: readonly (readonly [string, string])[] }) {
   return (
     <footer class="shortcuts">

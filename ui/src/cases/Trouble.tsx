@@ -22,8 +22,8 @@ export function Trouble({ error }: Props) {
 /** {@link explain} for what only the desk is told. */
 function explainCase(error: unknown): string {
   if (!(error instanceof ApiError)) return explain(error);
-  const { desk: t, cases, errors } = words.value;
-  if (error.status === 404) return cases.notFound;
+  const { desk: t, errors } = words.value;
+  if (error.status === 404) return `${t.gone} ${t.stale.kept}`;
   if (error.code !== "refused" && error.code !== "invalid") return explain(error);
   const reasons = Object.entries(error.fields).map(([field, why]) => {
     const text = refusal(field, why);

@@ -367,7 +367,7 @@ export const en: Dictionary = {
 
   cases: {
     title: "Cases",
-    search: "Search complaint number (its beginning will do)",
+    search: "Search number, name, telephone or words",
     searchButton: "Search",
     status: "Status",
     topic: "Topic",
@@ -509,6 +509,7 @@ export const en: Dictionary = {
       wait: "waits for",
       kind: "for",
       to: "to",
+      clock: "time limit",
       due: "at the latest",
       on: "since",
       target: "body",

@@ -373,7 +373,7 @@ export const id = {
 
   cases: {
     title: "Kasus",
-    search: "Cari nomor pengaduan (cukup awalnya)",
+    search: "Cari nomor, nama, telepon, atau kata",
     searchButton: "Cari",
     status: "Status",
     topic: "Topik",
@@ -518,6 +518,7 @@ export const id = {
       wait: "menunggu",
       kind: "untuk",
       to: "kepada",
+      clock: "batas waktu",
       due: "paling lambat",
       on: "sejak",
       target: "lembaga",
