@@ -213,6 +213,9 @@ def flow_play(
 
 # --- accounts -------------------------------------------------------------------------------------
 
+Unit = Annotated[str | None, typer.Option(help="An officer's unit, by its code")]
+Head = Annotated[bool, typer.Option("--head", help="The head of that unit")]
+Named = Annotated[bool, typer.Option("--named", help="May see sensitive cases: named for them")]
 PasswordStdin = Annotated[
     bool, typer.Option(help="Read the password from standard input instead of making one")
 ]
@@ -232,11 +235,9 @@ def user_add(
         typer.Option(help="What the agent answers with: browser, sip, phone or simulated"),
     ] = None,
     address: Annotated[str, typer.Option(help="sip:… or a telephone number in E.164")] = "",
-    unit: Annotated[str | None, typer.Option(help="An officer's unit, by its code")] = None,
-    head: Annotated[bool, typer.Option("--head", help="The head of that unit")] = False,
-    named: Annotated[
-        bool, typer.Option("--named", help="May see sensitive cases: named for them")
-    ] = False,
+    unit: Unit = None,
+    head: Head = False,
+    named: Named = False,
     password_stdin: PasswordStdin = False,
 ) -> None:
     """Make an account. Its password is made and shown once, unless it is given."""
@@ -265,14 +266,16 @@ def user_add(
 
 @user.command("list")
 def user_list() -> None:
-    """List the accounts: username, role, open or closed, name, topics."""
+    """List the accounts: username, role, open or closed, unit, name, topics."""
     from callcenter import staff
 
     with _store(_settings()) as store:
         found = staff.listed(store)
     for one, topics in found:
         state = "open" if one.active else "closed"
-        words = f"{one.username:20}  {one.role:10}  {state:6}  {one.name:24}  {', '.join(topics)}"
+        unit = (one.unit or "") + (" head" if one.head else "")
+        who = f"{one.username:20}  {one.role:10}  {state:6}  {unit:12}  {one.name:24}"
+        words = f"{who}  {', '.join(topics)}"
         print(words.rstrip())
 
 
@@ -318,6 +321,19 @@ def user_languages(
     with _store(_settings()) as store:
         staff.set_languages(store, username, language or ())
     print(f"{username} speaks {', '.join(['id', *sorted(set(language or ()))])}.")
+
+
+@user.command("unit")
+def user_unit(username: str, unit: Unit = None, head: Head = False, named: Named = False) -> None:
+    """Set which unit an officer is of, from now on."""
+    from callcenter import staff
+    from callcenter.store import read_rules
+
+    settings = _settings()
+    known = read_rules(settings).units.inner
+    with _store(settings) as store:
+        staff.set_unit(store, username, unit, known, head=head, named=named)
+    print(f"{username} is {'the head of' if head else 'of'} {unit or 'no unit'}.")
 
 
 @user.command("close")

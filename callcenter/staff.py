@@ -90,6 +90,28 @@ def set_languages(store: Store, username: str, languages: Collection[str]) -> No
         if queue.may_match(conn):
             timers.set_timer(conn, TimerKind.MATCH, who.id, now)
 
+
+def set_unit(
+    store: Store,
+    username: str,
+    unit: str | None,
+    known: Collection[str],
+    *,
+    head: bool,
+    named: bool,
+) -> None:
+    """The officer is of this one of the ``known`` units from now on, or of none; ``head`` of it;
+    ``named`` for sensitive cases, which agents can be, too.
+
+    Raises:
+        BadAccount: no such account, no such unit, or nobody who can have one.
+    """
+    accounts.check_known(unit, known)
+
+    def change(conn: Connection, who: Account, _now: int) -> None:
+        accounts.check_unit(who.role, unit, head=head)
+        accounts.set_unit(conn, who.id, unit, head=head, named=named)
+
     _change(store, username, change)
 
 

@@ -154,7 +154,7 @@ def add_account(
         FlowErrors, TopicError, FileError: topics or units can't be read.
     """
     if new.unit is not None:
-        accounts.check_unit(new.unit, read_rules(settings).units.inner)
+        accounts.check_known(new.unit, read_rules(settings).units.inner)
     if new.role is not Role.AGENT:
         return store.people.add(new)
     known = uppers(read_topics(settings))

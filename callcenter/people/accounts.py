@@ -84,10 +84,10 @@ def check(new: NewAccount) -> None:
             wrong["device"] = "only an agent has one"
         elif new.device.kind in (DeviceKind.SIP, DeviceKind.PHONE) and not new.device.address:
             wrong["device"] = "a SIP device or a phone needs an address"
-    if new.unit is not None and new.role is not Role.OFFICER:
-        wrong["unit"] = "only an officer has one"
-    if new.head and new.unit is None:
-        wrong["head"] = "of which unit?"
+    try:
+        check_unit(new.role, new.unit, head=new.head)
+    except BadAccount as bad:
+        wrong |= bad.fields
     if wrong:
         raise BadAccount(**wrong)
 
@@ -113,7 +113,19 @@ def check_topics(topics: Collection[str], known: Collection[str]) -> None:
         raise BadAccount(topic=f"{', '.join(unknown)}: no such topic")
 
 
-def check_unit(unit: str | None, known: Collection[str]) -> None:
+def check_unit(role: Role, unit: str | None, *, head: bool) -> None:
+    """Refuse a unit for who can't have one, and a head of none.
+
+    Raises:
+        BadAccount
+    """
+    if unit is not None and role is not Role.OFFICER:
+        raise BadAccount(unit="only an officer has one")
+    if head and unit is None:
+        raise BadAccount(head="of which unit?")
+
+
+def check_known(unit: str | None, known: Collection[str]) -> None:
     """Refuse a unit that there is not.
 
     Raises:
@@ -229,6 +241,14 @@ def set_password(conn: Connection, account_id: str, password_hash: str) -> None:
     """Store the hash of a new password."""
     change = update(account).where(account.c.id == account_id)
     conn.execute(change.values(password_hash=password_hash))
+
+
+def set_unit(
+    conn: Connection, account_id: str, unit: str | None, *, head: bool, named: bool
+) -> None:
+    """Which unit's officer this is, whether its head, and whether named for sensitive cases."""
+    change = update(account).where(account.c.id == account_id)
+    conn.execute(change.values(unit=unit, head=head, named=named))
 
 
 def set_active(conn: Connection, account_id: str, active: bool) -> None:

@@ -304,10 +304,12 @@ class Opened(Document):
 
 class MoveBody(Body):
     """An event of ``cases/statuses.py``, or ``assign`` with ``officer``. ``fields``: what it needs,
-    such as reason, unit, target, their_id, other, public_note, wait, instruction."""
+    such as reason, unit, target, their_id, other, public_note, wait, instruction. ``pin``: told by
+    the reporter, for what only they may do, such as withdraw, object, confirm, reopen."""
 
     event: Code
     version: Version
+    pin: Annotated[str, StringConstraints(pattern=r"^[0-9]{4,8}$")] | None = None
     fields: Annotated[
         dict[Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,20}$")], Note],
         Field(max_length=10, default_factory=dict),

@@ -235,9 +235,15 @@ async def save(number: Number, body: documents.SaveBody, at: SeatOf) -> CaseFile
 
 @router.post("/cases/{number}/moves", response_model_exclude_unset=True)
 async def move(number: Number, body: documents.MoveBody, at: SeatOf) -> CaseFile:
-    """An event happens to a case: one that its ``can`` names. A refusal names the field."""
-    event, version, fields = body.event, body.version, body.fields
-    return await at.change(number, lambda desk: desk.move(number, event, version, fields))
+    """An event happens to a case: one that its ``can`` names. A refusal names the field. What is
+    the reporter's to do needs their PIN; wrong ones count."""
+    event, version, fields, pin = body.event, body.version, body.fields, body.pin
+    if pin is not None and (why := await at.do(lambda desk: desk.check_pin(number, pin))):
+        raise Refused(why, "pin")
+    reporter = pin is not None
+    return await at.change(
+        number, lambda desk: desk.move(number, event, version, fields, reporter=reporter)
+    )
 
 
 @router.post("/cases/{number}/notes", response_model_exclude_unset=True)

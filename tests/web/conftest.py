@@ -37,6 +37,15 @@ STAFF = {
 }
 #: Whose officers they are; PTSA is triage.
 UNITS = {"petugas": "PTSA"}
+#: username → unit, head, named; all are officers. P32 is Jawa Barat.
+OFFICERS = {
+    "kepala": ("PTSA", True, True),
+    "barat": ("P32", False, False),
+    "barat2": ("P32", False, False),
+    "pimpinan": ("P32", True, False),
+    "timur": ("P35", False, False),
+    "itjen": ("ITJEN", False, False),
+}
 
 
 async def eventually(ask: Callable[[], Awaitable[T | None]]) -> T:
@@ -142,15 +151,21 @@ def password_hash() -> str:
 
 
 @pytest.fixture
-def settings(sqlite_url: str, tmp_path: Path) -> settings_module.Settings:
+def flows() -> Path | None:
+    """The flows' folder; None: the shipped one."""
+    return FLOWS
+
+
+@pytest.fixture
+def settings(sqlite_url: str, tmp_path: Path, flows: Path | None) -> settings_module.Settings:
     return settings_module.load(
         {
             "CALLCENTER_VAR": str(tmp_path / "var"),
             "DATABASE_URL": sqlite_url,
-            "CALLCENTER_FLOWS": str(FLOWS),
             "SIMULATOR": "on",
             "ASTERISK_SOUNDS": str(tmp_path / "sounds"),
         }
+        | ({} if flows is None else {"CALLCENTER_FLOWS": str(flows)})
     )
 
 
@@ -189,3 +204,25 @@ def _staff(conn: Connection, app: App, password_hash: str) -> dict[str, str]:
         if role is Role.AGENT:
             queue.set_topics(conn, made.id, app.calls.topics)
     return ids
+
+
+@pytest.fixture
+def desks(house: House, password_hash: str) -> House:
+    """The house with officers of several units."""
+
+    def make(conn: Any) -> None:
+        for username, (unit, head, named) in OFFICERS.items():
+            new = NewAccount(
+                username,
+                username.title(),
+                Role.OFFICER,
+                PASSWORD,
+                unit=unit,
+                head=head,
+                named=named,
+            )
+            made = accounts.add(conn, Given(house.clock.now()), new, password_hash)
+            house.ids[username] = made.id
+
+    house.app.db.write_sync(make)
+    return house

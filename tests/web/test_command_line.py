@@ -235,6 +235,13 @@ def test_accounts_are_added(environment: dict[str, str]) -> None:
         (("budi", "--role", "agent"), "is taken"),
         (("ani", "--role", "agent", "--topic", "none"), "none: no such topic"),
         (("ani", "--role", "agent", "--device", "sip"), "device"),
+        (
+            ("ani", "--role", "officer", "--unit", "P3"),
+            "P3: no such unit; there are ITJEN",
+        ),
+        (("ani", "--role", "officer", "--unit", "KP2MI"), "KP2MI: no such unit"),
+        (("ani", "--role", "agent", "--unit", "P32"), "unit: only an officer has one"),
+        (("ani", "--role", "officer", "--head"), "head: of which unit?"),
     ):
         refused = run(environment, "user", "add", *args)
         assert refused.returncode != 0
@@ -272,6 +279,8 @@ def test_accounts_are_changed_while_the_server_runs(
             assert sign_in(browser, "kata-sandi-baru") == 200
             made = re.findall(r"Password: (\S+)", change("password", "petugas"))[0]
             assert sign_in(browser, made) == 200
+            change("unit", "disnaker", "--unit", "P35", "--head")
+            assert re.search(r"^disnaker +officer +open +P35 head ", change("list"), re.M)
     change("topics", "agen", "--topic", "phk")
     assert change("languages", "agen", "--language", "jv") == "agen speaks id, jv.\n"
     assert re.search(r"^agen +agent +open +Agen +phk$", change("list"), re.M)
@@ -290,6 +299,8 @@ def test_a_change_that_is_refused_names_the_field(environment: dict[str, str]) -
         (("languages", "budi", "--language", "jawa"), "language: jawa: two letters of ISO 639-1"),
         (("languages", "tini", "--language", "jv"), "username: tini is no agent"),
         (("close", "tini"), "username: tini is the last open admin"),
+        (("unit", "budi", "--unit", "P32"), "unit: only an officer has one"),
+        (("unit", "budi", "--head"), "head: of which unit?"),
     ):
         refused = run(environment, "user", *args, given="short\n")
         assert (refused.returncode, refused.stderr) == (1, f"callcenter: {told}\n")

@@ -4,7 +4,7 @@ case in hand."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -241,8 +241,33 @@ class Desk:
 
     # --- moving ---------------------------------------------------------------------------------
 
-    def move(self, number: str, event: str, version: int, fields: Mapping[str, str]) -> Moved:
+    def check_pin(self, number: str, pin: str) -> str | None:
+        """Whether the reporter has told their PIN; why not, or None. A try counts like one by
+        telephone, so commit it, also a wrong one.
+
+        Raises:
+            LookupError: as :meth:`look`.
+            Refused: ``not_yours``.
+        """
+        if not files.writes_down(self.look(number).rights):
+            raise Refused("not_yours", files.PIN)
+        caller = self.keys.number_hash(f"account:{self.person.id}")
+        found = cases.find_case(
+            self.connection, self.keys, self.given, call=None, number=number, pin=pin, caller=caller
+        )
+        return found if isinstance(found, str) else None
+
+    def move(
+        self,
+        number: str,
+        event: str,
+        version: int,
+        fields: Mapping[str, str],
+        *,
+        reporter: bool = False,
+    ) -> Moved:
         """``event`` happens to the case, or ``assign``: another officer of its unit has it.
+        ``reporter``: it is theirs, and they have told the PIN (:meth:`check_pin`).
 
         Raises:
             LookupError, StaleCase: as :meth:`take`.
@@ -255,7 +280,8 @@ class Desk:
         if event not in set(CaseEvent):
             raise BadForm({"event": "there is no such event"})
         self._know_other(fields)
-        actor = _actor(work, may, CaseEvent(event), fields)
+        actors = (Actor.REPORTER,) if reporter else may.actors
+        actor = _actor(work, actors, CaseEvent(event), fields)
         work.move(CaseEvent(event), actor, by=self.person.id, fields=fields)
         return work.keep(self.person.id)
 
@@ -378,10 +404,12 @@ class Desk:
         return work.keep()
 
 
-def _actor(work: Work, may: Rights, event: CaseEvent, fields: Mapping[str, str]) -> Actor:
+def _actor(
+    work: Work, actors: Iterable[Actor], event: CaseEvent, fields: Mapping[str, str]
+) -> Actor:
     """As whom the person does it: the first who may. Raises what keeps the nearest from it."""
     refused: Refused | None = None
-    for actor in may.actors:
+    for actor in actors:
         why = work.refusal(event, actor, fields)
         if why is None:
             return actor

@@ -77,6 +77,8 @@ _BESIDES: Final[Mapping[CaseEvent, tuple[str, ...]]] = {
 }
 #: An officer of the unit is given the case by another; no event of the table.
 ASSIGN: Final = "assign"
+#: What the reporter does at the desk needs their PIN.
+PIN: Final = "pin"
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -222,18 +224,22 @@ def notes(connection: Connection, keys: Keys, case: Seen) -> dict[str, str]:
 
 def possible(work: Work, may: Rights) -> list[Possible]:
     """What may be done to the case now."""
-    found = [
-        Possible(
-            event.value,
-            tuple(one.value for one in statuses.CASE_TABLE[work.status, event].needs),
-            _BESIDES.get(event, ()),
-            statuses.REASONS.get(event),
-        )
-        for event in work.can(may.actors)
-    ]
+    mine = work.can(may.actors)
+    theirs = work.can((Actor.REPORTER,)) if writes_down(may) else {}
+    found = []
+    for event in mine | theirs:
+        needs = [one.value for one in statuses.CASE_TABLE[work.status, event].needs]
+        needs += [] if event in mine else [PIN]
+        reasons = statuses.REASONS.get(event)
+        found.append(Possible(event.value, tuple(needs), _BESIDES.get(event, ()), reasons))
     if may_assign(work, may):
         found.append(Possible(ASSIGN, ("officer",), (), None))
     return found
+
+
+def writes_down(may: Rights) -> bool:
+    """Whether the person may write down what a reporter does, who tells them the PIN."""
+    return not {Actor.AGENT, Actor.TRIAGE, Actor.OFFICER}.isdisjoint(may.actors)
 
 
 def may_assign(work: Work, may: Rights) -> bool:
