@@ -68,7 +68,8 @@ class CaseDraft(msgspec.Struct, frozen=True):
 
 
 class CallView(msgspec.Struct, frozen=True):
-    """``state``: connecting, talking or held. ``chose``: what the flow learnt from the caller."""
+    """``state``: connecting, talking or held. ``chose``: what the flow learnt from the caller.
+    ``others``: cases that were opened in this call besides ``case``."""
 
     id: str
     state: str
@@ -81,6 +82,7 @@ class CallView(msgspec.Struct, frozen=True):
     chose: tuple[str, ...]
     leg: str | None
     case: CaseDraft | None
+    others: tuple[CaseDraft, ...]
 
 
 class WrapUpView(msgspec.Struct, frozen=True):
@@ -88,6 +90,7 @@ class WrapUpView(msgspec.Struct, frozen=True):
     since: int
     until: int
     case: CaseDraft | None
+    others: tuple[CaseDraft, ...]
 
 
 class OutcomeView(msgspec.Struct, frozen=True):
@@ -132,8 +135,8 @@ def view(connection: Connection, calls: Calls, agent_id: str, now: int) -> Conso
         call = _call(connection, calls, stored, "talking")
     elif stored is not None and agent.state is AgentState.WRAP_UP:
         until = agent.since + WRAP_UP_S * 1000
-        case = _case(connection, calls, stored)
-        wrap_up = WrapUpView(stored.call.id, agent.since, until, case)
+        case, others = _cases(connection, calls, stored)
+        wrap_up = WrapUpView(stored.call.id, agent.since, until, case, others)
     topics = tuple(_topic(calls, code) for code in queue.topics_of(connection, agent_id))
     device = DeviceView(agent.device.kind, agent.device_up)
     return ConsoleView(
@@ -192,15 +195,23 @@ def _call(connection: Connection, calls: Calls, stored: Stored, state: str) -> C
         call.language,
         tuple(f"{name}: {code}" for name, code in chose if code),
         leg.id if leg is not None else None,
-        _case(connection, calls, stored),
+        *_cases(connection, calls, stored),
     )
 
 
-def _case(connection: Connection, calls: Calls, stored: Stored) -> CaseDraft | None:
-    if stored.call.case is None:
-        return None
-    case = cases.load(
-        connection, calls.keys, stored.call.case, call=stored.call.id, call_key=stored.key
+def _cases(
+    connection: Connection, calls: Calls, stored: Stored
+) -> tuple[CaseDraft | None, tuple[CaseDraft, ...]]:
+    """The call's case, and the others that were opened in it."""
+    of = stored.call.case
+    others = [one for one in cases.opened_in(connection, stored.call.id) if one != of]
+    return (
+        _case(connection, calls, stored, of) if of is not None else None,
+        tuple(_case(connection, calls, stored, one) for one in others),
     )
+
+
+def _case(connection: Connection, calls: Calls, stored: Stored, of: str) -> CaseDraft:
+    case = cases.load(connection, calls.keys, of, call=stored.call.id, call_key=stored.key)
     fields = {name: getattr(case, name) for name in CaseDraft.__struct_fields__}
     return CaseDraft(**fields)

@@ -30,6 +30,11 @@ from callcenter.db.facts import Fact, append
 from callcenter.queue import service as queue
 from callcenter.queue.agents import Agent, AgentEvent, AgentState
 
+#: More matters than these are for another call.
+MOST_CASES = 5
+#: Spoken of with callers who chose no language.
+LANGUAGE = "id"
+
 
 class Desk:
     """The agents of this process."""
@@ -134,11 +139,50 @@ class Desk:
 
         await self._calls.commit(decide)
 
-    async def save_case(self, agent: str, call: str, form: CaseForm) -> CaseView:
-        """Write down what the agent typed, while talking or in the wrap-up.
+    async def open_another(self, agent: str, call: str, topic: str) -> CaseView:
+        """What the caller tells is two matters: a case of its own for the second one, with a
+        number and a PIN that the agent reads out.
 
         Raises:
-            NotYours: it is not the agent's call.
+            NotYours: the agent is not talking in this call.
+            NotNow: it has :data:`MOST_CASES` already.
+            BadForm: there is no such topic.
+        """
+        view: list[CaseView] = []
+        keys, rules = self._calls.keys, self._calls.rules
+        cases.checked({"topic": topic}, topics=rules.topics)
+
+        def decide(connection: Connection, given: Given) -> Done:
+            stored = tables.load(connection, keys, call)
+            busy = self._known(connection, agent)
+            if busy.call != call or busy.state is not AgentState.TALKING or stored is None:
+                raise NotYours(call)
+            if len(cases.opened_in(connection, call)) >= MOST_CASES:
+                raise NotNow(f"{MOST_CASES} cases are enough for one call")
+            case, _, _ = cases.open_case(
+                connection,
+                keys,
+                given,
+                rules,
+                call=call,
+                call_key=stored.key,
+                topic=topic,
+                language=stored.call.language or LANGUAGE,
+            )
+            view[:] = [cases.load(connection, keys, case, call=call, call_key=stored.key)]
+            return Done()
+
+        await self._calls.commit(decide)
+        return view[0]
+
+    async def save_case(
+        self, agent: str, call: str, form: CaseForm, number: str | None = None
+    ) -> CaseView:
+        """Write down what the agent typed, while talking or in the wrap-up. ``number``: of another
+        case that was opened in this call.
+
+        Raises:
+            NotYours: it is not the agent's call, or no case of it.
             BadForm, StaleCase: see :mod:`callcenter.cases.service`.
         """
         view: list[CaseView] = []
@@ -146,12 +190,12 @@ class Desk:
         def decide(connection: Connection, given: Given) -> Done:
             stored = tables.load(connection, self._calls.keys, call)
             busy = self._known(connection, agent)
-            if busy.call != call or stored is None or stored.call.case is None:
+            if busy.call != call or stored is None:
                 raise NotYours(call)
+            case = self._case_of(connection, stored, number)
             offer = stored.call.offer
             if busy.state is AgentState.OFFERED and (offer is None or not offer.taken):
                 raise NotYours(call)  # who is only asked has not read it either
-            case = stored.call.case
             cases.save(
                 connection,
                 self._calls.keys,
@@ -161,7 +205,7 @@ class Desk:
                 agent=agent,
                 form=form,
                 call=call,
-                caller=self._opened_from(connection, stored),
+                caller=self._opened_from(connection, stored, case),
             )
             if form.anonymous:
                 vault.anonymise(connection, self._calls.keys, given, case, by=agent)
@@ -172,11 +216,24 @@ class Desk:
         await self._calls.commit(decide)
         return view[0]
 
-    def _opened_from(self, connection: Connection, stored: tables.Stored) -> str | None:
-        """The caller's number, if it was this call that opened its case: whoever asks about a case
+    def _case_of(self, connection: Connection, stored: tables.Stored, number: str | None) -> str:
+        """The case of a call, or the one of this number that was opened in it.
+
+        Raises:
+            NotYours: there is none.
+        """
+        call = stored.call
+        if number is None and call.case is not None:
+            return call.case
+        for case in cases.opened_in(connection, call.id) if number is not None else ():
+            if cases.load(connection, self._calls.keys, case).number == number:
+                return case
+        raise NotYours(call.id)
+
+    def _opened_from(self, connection: Connection, stored: tables.Stored, case: str) -> str | None:
+        """The caller's number, if it was this call that opened the case: whoever asks about a case
         later may be somebody else."""
-        case = stored.call.case
-        if case is None or not cases.opened_by(connection, stored.call.id, case):
+        if not cases.opened_by(connection, stored.call.id, case):
             return None
         return tables.caller_number(self._calls.keys, stored)
 

@@ -274,6 +274,11 @@ def opened_by(connection: Connection, call: str, case: str) -> bool:
     return row is not None and row.role == CallRole.OPENED.value
 
 
+def opened_in(connection: Connection, call: str) -> list[str]:
+    """The ids of the cases that were opened in ``call``, in order."""
+    return list(connection.execute(_OPENED_BY, {"of": call}).scalars())
+
+
 def keep_recording(
     connection: Connection, *, name: str, line: str, call: str, seconds: int, now: int
 ) -> bool:
@@ -412,7 +417,7 @@ def finish_call(
     """The call is wrapped up: nobody needs to read its PINs any more, and ``event`` happens to the
     cases that it opened, where their table allows it."""
     if event is not None:
-        for case in connection.execute(_OPENED_BY, {"of": call}).scalars().all():
+        for case in opened_in(connection, call):
             work = take(connection, keys, given, rules, case)
             if work.refusal(CaseEvent(event), Actor.AGENT, {}) is None:
                 work.move(CaseEvent(event), Actor.AGENT, by=agent, call=call)

@@ -19,6 +19,7 @@ from callcenter.db.facts import last_sealed
 from callcenter.messages.model import Channel, Reason
 from callcenter.people.accounts import Account
 from callcenter.web.documents import (
+    AnotherBody,
     CaseBody,
     CaseDraft,
     Console,
@@ -87,8 +88,16 @@ async def hang_up(call: Id, me: Agent, deps: DepsOf) -> Done:
 @router.put("/calls/{call}/case")
 async def save_case(call: Id, body: CaseBody, me: Agent, deps: DepsOf) -> CaseDraft:
     """Write the case of this call down. 409 ``stale`` carries the case as it is now."""
-    saved = await deps.desk.save_case(me.account.id, call, body.form())
+    saved = await deps.desk.save_case(me.account.id, call, body.form(), body.number)
     return CaseDraft.model_validate(case_of(saved))
+
+
+@router.post("/calls/{call}/cases", status_code=201)
+async def open_another(call: Id, body: AnotherBody, me: Agent, deps: DepsOf) -> CaseDraft:
+    """Open a second case in this call: what the caller tells is two matters. Read its number and
+    PIN out; the system says those of the first one alone."""
+    opened = await deps.desk.open_another(me.account.id, call, body.topic)
+    return CaseDraft.model_validate(case_of(opened))
 
 
 @router.post("/calls/{call}/message")

@@ -130,8 +130,10 @@ class OutcomeBody(Body):
 
 
 class CaseBody(Body):
-    """What the agent wrote; a field that is missing stays as it is."""
+    """What the agent wrote; a field that is missing stays as it is. ``number``: of another case
+    that was opened in this call."""
 
+    number: Annotated[str, StringConstraints(pattern=r"^[0-9]{10}$")] | None = None
     version: Annotated[int, Field(ge=1, le=2**31)]
     topic: Code | None = None
     narrative: Annotated[Text, Field(max_length=NARRATIVE_CHARS)] | None = None
@@ -150,6 +152,12 @@ class CaseBody(Body):
             employer=self.employer,
             anonymous=self.anonymous,
         )
+
+
+class AnotherBody(Body):
+    """What the caller's other matter is about."""
+
+    topic: Code
 
 
 class TopicDocument(Document):
@@ -286,6 +294,7 @@ class CallDocument(Document):
     chose: list[str]
     leg: str | None
     case: CaseDraft | None
+    others: list[CaseDraft]
     message: TellingDocument | None = None
 
 
@@ -294,6 +303,7 @@ class WrapUpDocument(Document):
     since: int
     until: int
     case: CaseDraft | None
+    others: list[CaseDraft]
     message: TellingDocument | None = None
 
 

@@ -41,6 +41,49 @@ async def test_two_matters_are_two_cases(tmp_path: Path) -> None:
         assert heard.count("Nomor pengaduan Anda") == 2
 
 
+async def test_an_agent_hears_two_matters_in_one_call(hotline: Journey) -> None:
+    agent = await hotline.agent("sari")
+    caller = await hotline.dial()
+    await caller.press("1", "1")
+    talk = await agent.take()
+    await agent.write(talk["id"], narrative="Upah dua bulan ditahan.", reporter_name="Budi")
+    path = f"/api/agent/calls/{talk['id']}/case"
+    with pytest.raises(Refused, match="no such topic"):
+        await agent.ask("POST", f"{path}s", {"topic": "cuaca"})
+    second = await agent.ask("POST", f"{path}s", {"topic": "phk_pesangon"})
+    assert second["number"] != talk["case"]["number"]
+    assert re.fullmatch(r"[0-9]{6}", second["pin"])
+    shown = (await agent.console())["call"]
+    assert shown["case"]["number"] == talk["case"]["number"]
+    assert [other["pin"] for other in shown["others"]] == [second["pin"]]
+    body = {"version": second["version"], "number": second["number"], "narrative": "Lalu di-PHK."}
+    saved = await agent.ask("PUT", path, body)
+    assert (saved["status"], saved["narrative"]) == ("new", "Lalu di-PHK.")
+    with pytest.raises(Refused, match="404"):
+        await agent.ask("PUT", path, body | {"number": hotline.unused_number()})
+    for _ in range(3):
+        await agent.ask("POST", f"{path}s", {"topic": "info"})
+    with pytest.raises(Refused, match="409"):
+        await agent.ask("POST", f"{path}s", {"topic": "info"})
+    await caller.hang_up()
+    with pytest.raises(Refused, match="404"):
+        await agent.ask("POST", f"{path}s", {"topic": "info"})
+    await agent.wrap_up()
+    opened = {case.number: case for case in hotline.cases()}
+    wages, dismissal = opened[talk["case"]["number"]], opened[second["number"]]
+    assert (wages.topic, dismissal.topic) == ("upah", "phk_pesangon")
+    assert (wages.track, dismissal.track) == ("none", "perselisihan")
+    assert {case.status for case in opened.values()} == {"new"}
+    for case in (wages, dismissal):
+        (link,) = hotline.links(case.id)
+        assert (link.role, link.call, link.pin) == ("opened", caller.call.id, None)
+    # Each is asked about by itself.
+    later = await hotline.dial(OTHER)
+    await later.press("2", second["number"], second["pin"])
+    (read,) = hotline.facts("status_read")
+    assert read.case == dismissal.id
+
+
 async def test_a_complaint_is_withdrawn_by_its_reporter(hotline: Journey) -> None:
     agent = await hotline.agent("sari")
     number, pin = await hotline.complain(agent, "1", "1", topic="upah_tunggak")
