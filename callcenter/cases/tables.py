@@ -106,13 +106,17 @@ case = Table(
     Index("ix_case_topic", "topic", "place"),
     Index("ix_case_topic_status", "topic", "status", "place"),
     Index("ix_case_unit", "unit", "place"),
+    Index("ix_case_unit_status", "unit", "status", "place"),
+    Index("ix_case_unit_topic", "unit", "topic", "place"),
     Index("ix_case_officer", "officer", "place"),
     Index("ix_case_custodian", "custodian", "place"),
     Index("ix_case_reporter", "reporter"),
     Index("ix_case_employer", "employer_hash", "opened_at"),
-    Index("ix_case_parent", "parent"),
-    Index("ix_case_merged", "merged_into"),
 )
+# Nearly all have neither; an index of them all looks useless to whoever plans a statement.
+for _name, _column in (("ix_case_parent", case.c.parent), ("ix_case_merged", case.c.merged_into)):
+    _some = _column.is_not(None)
+    Index(_name, _column, sqlite_where=_some, postgresql_where=_some)
 #: Those that other units may see too.
 Index(
     "ix_case_open",

@@ -423,7 +423,13 @@ def upgrade() -> None:
             sqlite_where=sa.text('length("key") > 0'),
             postgresql_where=sa.text('length("key") > 0'),
         )
-        batch_op.create_index("ix_case_merged", ["merged_into"], unique=False)
+        batch_op.create_index(
+            "ix_case_merged",
+            ["merged_into"],
+            unique=False,
+            sqlite_where=sa.text("merged_into IS NOT NULL"),
+            postgresql_where=sa.text("merged_into IS NOT NULL"),
+        )
         batch_op.create_index("ix_case_officer", ["officer", "place"], unique=False)
         batch_op.create_index(
             "ix_case_open",
@@ -432,13 +438,21 @@ def upgrade() -> None:
             sqlite_where=sa.text("secret IS 0"),
             postgresql_where=sa.text("secret IS false"),
         )
-        batch_op.create_index("ix_case_parent", ["parent"], unique=False)
+        batch_op.create_index(
+            "ix_case_parent",
+            ["parent"],
+            unique=False,
+            sqlite_where=sa.text("parent IS NOT NULL"),
+            postgresql_where=sa.text("parent IS NOT NULL"),
+        )
         batch_op.create_index("ix_case_place", ["place"], unique=False)
         batch_op.create_index("ix_case_reporter", ["reporter"], unique=False)
         batch_op.create_index("ix_case_status", ["status", "place"], unique=False)
         batch_op.create_index("ix_case_topic", ["topic", "place"], unique=False)
         batch_op.create_index("ix_case_topic_status", ["topic", "status", "place"], unique=False)
         batch_op.create_index("ix_case_unit", ["unit", "place"], unique=False)
+        batch_op.create_index("ix_case_unit_status", ["unit", "status", "place"], unique=False)
+        batch_op.create_index("ix_case_unit_topic", ["unit", "topic", "place"], unique=False)
 
     op.create_table(
         "leg",

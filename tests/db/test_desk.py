@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -20,13 +19,14 @@ from callcenter.cases.desk.writing import Form
 from callcenter.cases.errors import Refused
 from callcenter.cases.places import place_of
 from callcenter.cases.secrecy import Access, Group, Person, Place, Secrecy
-from callcenter.cases.statuses import CaseEvent, CaseStatus
+from callcenter.cases.statuses import Actor, CaseEvent, CaseStatus
 from callcenter.clock import Given
 from callcenter.db import Connection, Database
 from callcenter.db.keys import Keys
 from callcenter.db.migrate import upgrade
 from callcenter.people.permissions import Role
 from callcenter.topics import Compartment
+from tests.db.test_cases import DAY_MS
 from tests.db.test_plans import SCAN
 from tests.db.work import Desk as Hands
 from tests.rules.cases.kit import shipped_rules
@@ -106,6 +106,10 @@ def all_rows(town: Hands) -> list[dict[str, Any]]:
 def a_page(hands: Hands, person: Person, wanted: List, search: Search) -> lists.Page:
     asked = (hands.keys, RULES, person, wanted, search, hands.now)
     return hands.do(lambda conn: lists.page(conn, *asked))
+
+
+def counts_of(person: Person, now: int) -> Callable[[Connection], list[lists.Count]]:
+    return lambda conn: lists.desk(conn, RULES, person, now)
 
 
 def file_of(hands: Hands, person: Person, number: str) -> dict[str, Any]:
@@ -222,8 +226,7 @@ def test_no_list_and_no_file_looks_at_every_case(sqlite_url: str, keys: Keys) ->
     for person in PEOPLE:
         for wanted, (status, topic) in itertools.product(List, filters):
             a_page(hands, person, wanted, Search(status=status, topic=topic))
-        desk = (RULES, person, hands.now)
-        hands.do(functools.partial(lists.desk, rules=desk[0], person=desk[1], now=desk[2]))
+        hands.do(counts_of(person, hands.now))
     head = Person("rina", Role.OFFICER, "PTSA", head=True)
 
     def work(conn: Connection) -> None:
@@ -258,3 +261,28 @@ def _slow(conn: Connection, statements: dict[str, Any]) -> list[str]:
             if scans or (sorts and " IN (" not in text):
                 found.append(f"{step[3]}: {text}")
     return found
+
+
+def test_every_list_is_the_same_on_both_databases(database: Database, keys: Keys) -> None:
+    hands = Hands(database, keys)
+    cases = [hands.filed("thr") for _ in range(2)]
+    hands.set(cases[0], unit="P32", secret=False)
+    hands.move(cases[1], CaseEvent.VERIFY, Actor.TRIAGE)
+    hands.move(cases[1], CaseEvent.ROUTE, Actor.TRIAGE, unit="P32")
+    hands.now += 30 * DAY_MS
+    found = {}
+    filters = list(itertools.product((None, CaseStatus.ROUTED), (None, "thr")))
+    for person, wanted, (status, topic) in itertools.product(PEOPLE, List, filters):
+        page = a_page(hands, person, wanted, Search(status=status, topic=topic))
+        found[person, wanted, status, topic] = (page.total, len(page.cases))
+        counted = {one.list: one for one in hands.do(counts_of(person, hands.now))}
+        if (status, topic) == (None, None) and wanted in counted:
+            assert counted[wanted].count == page.total
+    triage, unit = Person("rina", Role.OFFICER, "PTSA"), Person("rina", Role.OFFICER, "P32")
+    other = Person("rina", Role.OFFICER, "P35")
+    assert found[triage, List.ALL, None, None] == (2, 2)
+    assert found[triage, List.TO_PHONE, None, "thr"] == (1, 1)
+    assert found[triage, List.TRIAGE, None, None] == (0, 0)
+    assert found[unit, List.UNIT, CaseStatus.ROUTED, "thr"] == (1, 1)
+    assert found[unit, List.ALL, None, None] == (2, 2)
+    assert found[other, List.ALL, None, None] == (1, 1)

@@ -87,10 +87,20 @@ def _chosen(query: Select[Any], part: Part) -> Select[Any]:
         query = query.where(_C.place < OVER)
     for name in ("status", "topic"):
         if name in part.filters:
-            query = query.where(_C[name] == bindparam(name))
+            column = _C[name] if name in _leading(part) else func.coalesce(_C[name], "")
+            query = query.where(column == bindparam(name))
     if "found" in part.filters:
         query = query.where(_C.id.in_(bindparam("found", expanding=True)))
     return query
+
+
+def _leading(part: Part) -> frozenset[str]:
+    """The filters that an index may be chosen by. Others would lead through all the cases of a
+    status or a topic to the few that the part is about; so they are written as no index has it."""
+    everywhere = any((one, True) in part.sight.anywhere for one in Compartment)
+    if part.along == "unit" or (part.along == "anywhere" and everywhere):
+        return frozenset({"status", "topic"})
+    return frozenset()
 
 
 def _along(part: Part) -> ColumnElement[bool]:

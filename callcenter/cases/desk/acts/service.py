@@ -40,11 +40,7 @@ _SET_OFFICER = update(tables.assignment).where(
     tables.assignment.c.case == bindparam("of"), tables.assignment.c.ended_at.is_(None)
 )
 _INSERT_GLASS = insert(tables.glass)
-_CHILDREN = (
-    select(tables.case.c.id)
-    .where(tables.case.c.parent == bindparam("of"))
-    .order_by(tables.case.c.id)
-)
+_CHILDREN = select(tables.case.c.id).where(tables.case.c.parent == bindparam("of"))
 _LOCK = by_key(tables.case, lock=True)
 _ID = select(tables.case.c.id).where(tables.case.c.number == bindparam("wanted"))
 
@@ -338,7 +334,7 @@ class Desk:
     def _lock_children(self, number: str) -> list[str]:
         """Lock the case and those joined under it, in the order of all locks."""
         case: str = self.look(number).row["id"]
-        children = list(self.connection.execute(_CHILDREN, {"of": case}).scalars())
+        children = sorted(self.connection.execute(_CHILDREN, {"of": case}).scalars())
         for one in sorted([case, *children]):
             self.connection.execute(_LOCK, {"key": one})
         return children

@@ -45,7 +45,7 @@ _OUTSIDE = (
 MOST_LINKED: Final = 100
 _C = tables.case.c
 _LINKED = {
-    name: select(tables.case).where(column == bindparam("of")).order_by(_C.id).limit(MOST_LINKED)
+    name: select(tables.case).where(column == bindparam("of")).limit(MOST_LINKED)
     for name, column in (
         ("parent", _C.id),
         ("child", _C.parent),
@@ -322,7 +322,10 @@ def _linked(
     found = []
     for name, end in ends.items():
         if end is not None:
-            others = connection.execute(_LINKED[name], {"of": end}).mappings()
+            # Sorted here: to have them in order a planner may read all cases by their ids.
+            others = sorted(
+                connection.execute(_LINKED[name], {"of": end}).mappings(), key=lambda one: one["id"]
+            )
             found += [brief(one, name) for one in visible(person, rules, others, row["id"])]
     return found
 
