@@ -125,6 +125,29 @@ def test_a_first_complaint_from_the_call_to_the_case(
     expect(officer.locator(".timeline")).to_contain_text("Isi kasus disimpan oleh Agen")
 
 
+def test_two_matters_are_written_into_two_cases(
+    people: People, served: Served, agent: Page
+) -> None:
+    caller = people.page()
+    call_the_hotline(caller, served)
+    expect(agent.locator(".offer h2")).to_be_visible()
+    agent.keyboard.press("F2")
+    narrative = agent.locator("textarea[name=narrative]")
+    narrative.fill("Upah dua bulan belum dibayar.")
+    first = agent.locator(".spoken").first.inner_text()
+    agent.get_by_role("button", name="Masalah lain").click()
+    expect(agent.locator(".matters button[aria-pressed=true]")).not_to_have_text(first)
+    expect(narrative).to_have_value("")
+    expect(agent.locator(".spoken").first).not_to_have_text(first)
+    narrative.fill("Lalu di-PHK.")
+    expect(agent.locator(".save-line")).to_contain_text("Tersimpan")
+    agent.get_by_role("button", name=first).click()
+    expect(narrative).to_have_value("Upah dua bulan belum dibayar.")
+    caller.click(".numbers .stop")
+    expect(agent.locator(".matters button")).to_have_count(2)
+    finish(agent)
+
+
 def test_a_reload_in_mid_talk_loses_nothing(people: People, served: Served, agent: Page) -> None:
     caller = people.page()
     call_the_hotline(caller, served)

@@ -167,6 +167,28 @@ test("one form from the talk to the end of the wrap-up", async () => {
   expect(store.kept.value).toBeNull();
 });
 
+test("a second matter has a form of its own, and each is saved into its own case", async () => {
+  const second = { ...draft, number: "2600079198", pin: "519273", topic: "phk" };
+  await show({ call: { ...call("simulator"), others: [second] } });
+  const writing = store.writing.value;
+  expect(writing?.others.length).toBe(1);
+  writing?.save.edit("narrative", "upah");
+  writing?.others[0]?.edit("narrative", "dipecat");
+  await vi.advanceTimersByTimeAsync(REST_MS);
+  expect(saves).toEqual([{ narrative: "upah" }, { number: "2600079198", narrative: "dipecat" }]);
+  await store.another();
+  expect(posts).toEqual(["/api/agent/calls/c1/cases"]);
+  // The same form goes on in the wrap-up, which ends only when both are saved.
+  const wrap_up = { call: "c1", since: 0, until: 0, case: draft, others: [second] };
+  await show({ call: null, wrap_up });
+  expect(store.writing.value?.others[0]).toBe(writing?.others[0]);
+  store.writing.value?.others[0]?.edit("employer", "PT");
+  refuse = 503;
+  await store.finish("complaint");
+  refuse = null;
+  expect(posts.length).toBe(1);
+});
+
 test("what can't be saved any more is kept, and comes back with the same caller", async () => {
   await show({ call: call("simulator") });
   store.writing.value?.save.edit("narrative", "upah dua bulan");

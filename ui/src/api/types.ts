@@ -118,6 +118,8 @@ export interface Call {
   chose: string[];
   leg: string | null;
   case: CaseDraft | null;
+  /** Cases that were opened in this call besides `case`. */
+  others?: CaseDraft[];
   message?: Telling | null;
 }
 
@@ -126,6 +128,7 @@ export interface WrapUp {
   since: number;
   until: number;
   case: CaseDraft | null;
+  others?: CaseDraft[];
   message?: Telling | null;
 }
 

@@ -30,6 +30,7 @@ interface Props {
 export function CasePanel({ store, topics }: Props) {
   const t = words.value.console;
   const writing = store.writing.value;
+  const other = writing?.others.find((save) => save.stored.value.number === store.shown.value);
   return (
     <section class="panel case-panel" id="case-panel" tabIndex={-1} aria-label={t.casePanel}>
       {writing === null && store.kept.value !== null ? (
@@ -37,12 +38,48 @@ export function CasePanel({ store, topics }: Props) {
       ) : writing === null ? (
         <p class="nothing">{t.noCase}</p>
       ) : (
-        <CaseForm
-          key={writing.call}
-          save={writing.save}
-          topics={topics}
-          inWriting={<InWriting store={store} />}
-        />
+        <>
+          <Matters store={store} saves={[writing.save, ...writing.others]} />
+          <CaseForm
+            key={other?.stored.value.number ?? writing.call}
+            save={other ?? writing.save}
+            topics={topics}
+            inWriting={other === undefined && <InWriting store={store} />}
+          />
+        </>
+      )}
+    </section>
+  );
+}
+
+/** The cases of a call that is about more than one matter, and a button for one more. */
+function Matters({ store, saves }: { store: ConsoleStore; saves: CaseAutosave[] }) {
+  const t = words.value.form;
+  const talking = store.live.document.value?.call?.state === "talking";
+  if (saves.length === 1 && !talking) return null;
+  return (
+    <section class="matters" aria-label={t.matters}>
+      {saves.length > 1 &&
+        saves.map((save, place) => {
+          const { number } = save.stored.value;
+          const own = place === 0;
+          return (
+            <button
+              key={number}
+              type="button"
+              aria-pressed={own ? store.shown.value === null : store.shown.value === number}
+              onClick={() => {
+                store.shown.value = own ? null : number;
+              }}
+            >
+              {caseNumber(number)}
+            </button>
+          );
+        })}
+      {talking && (
+        <button type="button" onClick={() => void store.another()}>
+          {t.another}
+        </button>
       )}
     </section>
   );

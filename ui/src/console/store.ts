@@ -23,10 +23,11 @@ export const CASE_FIELDS = ["topic", "reporter_name", "employer", "narrative"] a
 export type CaseField = (typeof CASE_FIELDS)[number];
 export type CaseAutosave = Autosave<CaseField, CaseDraft>;
 
-/** The case that is being written and the call it belongs to. */
+/** The case that is being written and the call it belongs to; `others` were opened in it, too. */
 interface Writing {
   call: string;
   save: CaseAutosave;
+  others: CaseAutosave[];
 }
 
 /** What was typed and could not be saved while its call lasted. */
@@ -60,6 +61,8 @@ export class ConsoleStore {
   readonly writing = signal<Writing | null>(null);
   readonly kept = signal<Kept | null>(null);
 
+  /** The number of the other case that is shown in place of the call's own. */
+  readonly shown = signal<string | null>(null);
   /** The case number is being sent to the caller. */
   readonly sending = signal(false);
   /** What can be sent to the caller of the case that is being written; null: nothing ever. */
@@ -185,12 +188,23 @@ export class ConsoleStore {
   }
 
   async finish(outcome: string): Promise<void> {
-    const writing = this.writing.value;
-    if (writing && !(await writing.save.flush())) {
+    const saved = await Promise.all(savesOf(this.writing.value).map((save) => save.flush()));
+    if (saved.includes(false)) {
       tell(words.value.wrapUp.unsaved, "bad");
       return;
     }
     await this.#act(() => post("/api/agent/wrap-up/done", { outcome }));
+  }
+
+  /** What the caller tells is two matters: a case of its own for the second one. */
+  async another(): Promise<void> {
+    const writing = this.writing.value;
+    if (!writing) return;
+    const { topic } = writing.save.form.value;
+    await this.#act(async () => {
+      const opened = await post<CaseDraft>(`/api/agent/calls/${writing.call}/cases`, { topic });
+      this.shown.value = opened.number;
+    });
   }
 
   async sendNumber(channel: Channel): Promise<void> {
@@ -316,24 +330,37 @@ export class ConsoleStore {
   #followCase(view: ConsoleView): void {
     const call = view.call?.id ?? view.wrap_up?.call ?? null;
     const stored = view.call?.case ?? view.wrap_up?.case ?? null;
+    const others = view.call?.others ?? view.wrap_up?.others ?? [];
     const writing = this.writing.peek();
     if (writing && writing.call !== call) this.#endWriting();
     if (call === null || stored === null) return;
     if (writing?.call === call) {
       writing.save.adopt(stored);
+      this.#followOthers(writing, others);
       return;
     }
     const save: CaseAutosave = this.#autosave(call, stored);
     const kept = this.kept.peek();
-    if (kept?.call === call) {
+    if (kept?.call === call && kept.number === stored.number) {
       // The same caller is back: what could not be saved is typed again.
       for (const field of CASE_FIELDS) save.edit(field, kept.form[field]);
       this.kept.value = null;
     }
-    this.writing.value = { call, save };
+    this.writing.value = { call, save, others: [] };
+    this.#followOthers(this.writing.value, others);
   }
 
-  #autosave(call: string, stored: CaseDraft): CaseAutosave {
+  #followOthers(writing: Writing, others: CaseDraft[]): void {
+    const known = new Map(writing.others.map((save) => [save.stored.peek().number, save]));
+    for (const other of others) known.get(other.number)?.adopt(withTexts(other));
+    const opened = others.filter((other) => !known.has(other.number));
+    if (opened.length === 0) return;
+    const saves = opened.map((other) => this.#autosave(writing.call, other, other.number));
+    this.writing.value = { ...writing, others: [...writing.others, ...saves] };
+  }
+
+  /** `number`: of another case than the call's own. */
+  #autosave(call: string, stored: CaseDraft, number?: string): CaseAutosave {
     return new Autosave<CaseField, CaseDraft>({
       fields: CASE_FIELDS,
       stored: withTexts(stored),
@@ -341,7 +368,7 @@ export class ConsoleStore {
         withTexts(
           await put<CaseDraft>(
             `/api/agent/calls/${call}/case`,
-            { version, ...changes },
+            { version, ...(number === undefined ? {} : { number }), ...changes },
             { keepalive: last },
           ),
         ),
@@ -353,13 +380,14 @@ export class ConsoleStore {
     const writing = this.writing.peek();
     if (writing === null) return;
     this.writing.value = null;
-    void writing.save.flush(true).then((saved) => {
-      writing.save.stop();
-      const { number } = writing.save.stored.value;
-      if (!saved) {
-        this.kept.value = { call: writing.call, number, form: writing.save.form.value };
-      }
-    });
+    this.shown.value = null;
+    for (const save of savesOf(writing)) {
+      void save.flush(true).then((saved) => {
+        save.stop();
+        const { number } = save.stored.value;
+        if (!saved) this.kept.value = { call: writing.call, number, form: save.form.value };
+      });
+    }
   }
 
   async #watchMicrophone(): Promise<void> {
@@ -377,13 +405,17 @@ export class ConsoleStore {
 
   readonly #leaving = (event: BeforeUnloadEvent): void => {
     const inCall = this.phone.state.value.session === "up";
-    if (inCall || this.writing.value?.save.unsaved()) event.preventDefault();
+    const unsaved = savesOf(this.writing.value).some((save) => save.unsaved());
+    if (inCall || unsaved) event.preventDefault();
   };
 
   readonly #left = (): void => {
-    void this.writing.value?.save.flush(true);
+    for (const save of savesOf(this.writing.value)) void save.flush(true);
   };
 }
+
+const savesOf = (writing: Writing | null): CaseAutosave[] =>
+  writing === null ? [] : [writing.save, ...writing.others];
 
 export const languageName = (code: string | null): string =>
   code === null ? "–" : word(words.value.language, code);

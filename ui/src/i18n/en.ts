@@ -222,6 +222,8 @@ export const en: Dictionary = {
     copied: "Copied.",
     discard: "Discard",
     status: "Status",
+    another: "Another matter",
+    matters: "Complaints in this call",
   },
 
   inWriting: {

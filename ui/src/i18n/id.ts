@@ -227,6 +227,8 @@ export const id = {
     copied: "Tersalin.",
     discard: "Buang",
     status: "Status",
+    another: "Masalah lain",
+    matters: "Pengaduan dalam panggilan ini",
   },
 
   inWriting: {
