@@ -229,7 +229,7 @@ def read(served: Served, pictures: Pictures) -> None:
     officer.click("[data-event=decline]")
     officer.select_option("select[name=reason]", "other_region")
     pictures.take(officer, "case-decline")
-    officer.keyboard.press("Escape")
+    officer.click("form.move button:not([type=submit])")
     conflict(officer, pictures)
     officer.goto(f"{served.url}/directory")
     officer.wait_for_selector("tbody")
@@ -258,7 +258,7 @@ def conflict(officer: Page, pictures: Pictures) -> None:
     officer.keyboard.press("Control+Enter")
     officer.wait_for_selector(".conflicts")
     pictures.take(officer, "case-conflict", whole=True)
-    officer.keyboard.press("Escape")
+    officer.click(".edit-form .form-end button:not([type=submit])")
 
 
 def follow_up(served: Served, pictures: Pictures, number: str, pin: str) -> None:

@@ -46,12 +46,16 @@ def triage(people: People, served: Served) -> Page:
     return page
 
 
-def take_down(page: Page, served: Served, *, topic: str = "upah_tunggak") -> str:
+def take_down(page: Page, served: Served) -> str:
     """A complaint without a call, by keyboard as far as one types; gives its address."""
+    return take_down_with_pin(page, served)[0]
+
+
+def take_down_with_pin(page: Page, served: Served) -> tuple[str, str]:
     page.goto(f"{served.url}/cases")
     expect(page.locator("nav.lists a").first).to_be_visible()
     page.keyboard.press("n")
-    page.select_option("select[name=topic]", topic)
+    page.select_option("select[name=topic]", "upah_tunggak")
     page.fill("textarea[name=narrative]", STORY)
     page.fill("input[name=employer]", "CV Contoh Sejahtera")
     page.select_option("select[name=province]", "32")
@@ -67,7 +71,7 @@ def take_down(page: Page, served: Served, *, topic: str = "upah_tunggak") -> str
     expect(page.locator("h1")).to_have_text(number)
     expect(page.locator(".narrative")).to_have_text(STORY)
     assert pin not in page.inner_text("main")
-    return page.url
+    return page.url, pin.replace(" ", "")
 
 
 def send(page: Page) -> None:
@@ -217,6 +221,54 @@ def test_what_is_typed_waits_while_one_looks_elsewhere(triage: Page, served: Ser
     triage.keyboard.press("n")
     triage.keyboard.press("Control+Enter")
     expect(triage.locator(".note-form .good-text")).to_have_text("Catatan tersimpan.")
+
+
+def test_a_reporter_withdraws_at_the_desk_by_their_pin(triage: Page, served: Served) -> None:
+    _, pin = take_down_with_pin(triage, served)
+    wrong = "111119" if pin != "111119" else "222229"
+    triage.click("[data-event=withdraw]")
+    triage.keyboard.type(wrong)
+    triage.keyboard.press("Control+Enter")
+    expect(triage.locator("form.move .problem")).to_contain_text("PIN pelapor: salah")
+    expect(triage.locator("input[name=pin]")).to_have_value("")
+    triage.fill("input[name=pin]", pin)
+    triage.keyboard.press("Control+Enter")
+    expect(triage.locator(".page-head .status.withdrawn")).to_be_visible()
+
+
+def test_of_an_anonymous_reporter_nothing_is_asked_or_kept(triage: Page, served: Served) -> None:
+    triage.keyboard.press("n")
+    triage.select_option("select[name=topic]", "lembur")
+    triage.fill("textarea[name=narrative]", STORY)
+    triage.fill("input[name=name]", "Siti Rahasia")
+    triage.check("input[name=anonymous]")
+    expect(triage.locator("input[name=name], input[name=phone]")).to_have_count(0)
+    with triage.expect_request("**/api/cases") as sent:
+        triage.keyboard.press("Control+Enter")
+    assert "Siti" not in (sent.value.post_data or "")
+    expect(triage.locator(".told .spoken")).to_have_count(2)
+    triage.keyboard.press("o")
+    expect(triage.locator(".flags")).to_contain_text("Anonim")
+    expect(triage.locator("p.glass")).to_have_count(0)
+
+
+def test_a_period_of_the_law_is_noted_with_its_last_day(officer: Page) -> None:
+    accept(officer)
+    officer.keyboard.press("e")
+    officer.click("summary")
+    officer.fill("input[name=began_bipartite]", "2026-02-02")
+    officer.focus("textarea[name=summary]")
+    officer.keyboard.press("Control+Enter")
+    expect(officer.locator(".edit-form")).not_to_be_attached()
+    limits = officer.locator("section[aria-label='Batas waktu']")
+    expect(limits).to_contain_text("Perundingan bipartit2 Feb 2026 sampai")
+
+
+def test_two_clicks_are_one(officer: Page) -> None:
+    officer.dblclick("[data-event=accept]")
+    expect(officer.locator(".page-head .status.in_progress")).to_be_visible()
+    officer.wait_for_load_state("networkidle")
+    expect(officer.locator(".conflicts, .problem")).to_have_count(0)
 
 
 def test_a_name_is_searched_for_and_stands_in_no_address(triage: Page, served: Served) -> None:

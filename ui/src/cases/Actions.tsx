@@ -44,16 +44,23 @@ const ORDER = [
   "reopen",
   "pursue",
   "abandon",
+  "confirm",
+  "object",
+  "withdraw",
 ];
 /** What is usually done next. */
 const ONWARD: ReadonlySet<string> = new Set(ORDER.slice(0, 8));
 const REMIND: Possible = { event: "remind", needs: [], optional: [], reasons: null };
 
+/** What only the reporter may do: whoever writes it down asks for their PIN. */
+const ofReporter = (one: Possible): boolean => one.needs.includes("pin");
+
 function ordered(can: readonly Possible[], status: string): Possible[] {
   // What is filed already need not be filed.
   const again = (one: Possible) => one.event === "file" && status === "new";
+  const theirs = (one: Possible) => (ofReporter(one) ? ORDER.length + 1 : 0);
   const place = (one: Possible) =>
-    (ORDER.indexOf(one.event) + ORDER.length + 1) % (ORDER.length + 1);
+    theirs(one) + ((ORDER.indexOf(one.event) + ORDER.length + 1) % (ORDER.length + 1));
   return can
     .filter((one) => one.event !== "merge" && !again(one))
     .sort((a, b) => place(a) - place(b));
@@ -68,6 +75,8 @@ export function Actions({ file, desk, presses, ask }: Props) {
   const panel = useRef<HTMLElement>(null);
   const actions = ordered(presses ? [...file.can, REMIND] : file.can, file.status ?? "");
 
+  const own = actions.filter((one) => !ofReporter(one)).length;
+
   // What was done is told in the status that the answer has brought.
   const [moved, setMoved] = useState(0);
   useEffect(() => {
@@ -78,12 +87,12 @@ export function Actions({ file, desk, presses, ask }: Props) {
     panel.current?.focus();
   }, [moved]);
 
-  const send = async (event: string, fields: Record<string, string>): Promise<boolean> => {
+  const send: Send = async (event, fields, pin) => {
     setDone("");
     const why =
       event === "remind"
         ? await ask("remind", {})
-        : await ask("moves", { event, version: file.version, fields });
+        : await ask("moves", { event, version: file.version, fields, pin });
     setTrouble(why);
     if (why !== null) return false;
     setOpen(null);
@@ -106,20 +115,9 @@ export function Actions({ file, desk, presses, ask }: Props) {
         <>
           <h2>{t.title}</h2>
           {actions.length === 0 && <p class="nothing">{t.nothing}</p>}
-          <ul>
-            {actions.map((one, i) => (
-              <li key={one.event}>
-                <button
-                  type="button"
-                  class={i === 0 && ONWARD.has(one.event) ? "primary" : ""}
-                  data-event={one.event}
-                  onClick={() => choose(one)}
-                >
-                  <span>{word(t.events, one.event)}</span> {i < 9 && <kbd>{i + 1}</kbd>}
-                </button>
-              </li>
-            ))}
-          </ul>
+          <Buttons all={actions} from={0} to={own} choose={choose} />
+          {own < actions.length && <h3>{t.reporters}</h3>}
+          <Buttons all={actions} from={own} to={actions.length} choose={choose} />
           <p class="quiet-text">{file.unit && t.holder(unitName(file.unit))}</p>
           <Trouble error={trouble} />
           {trouble === null && (
@@ -148,6 +146,38 @@ export function Actions({ file, desk, presses, ask }: Props) {
   );
 }
 
+interface ButtonsProps {
+  all: readonly Possible[];
+  from: number;
+  to: number;
+  choose: (one: Possible) => void;
+}
+
+/** Some of `all`, each with its place among them as its key. */
+function Buttons({ all, from, to, choose }: ButtonsProps) {
+  const t = words.value.desk.act;
+  if (from === to) return null;
+  return (
+    <ul>
+      {all.slice(from, to).map((one, i) => (
+        <li key={one.event}>
+          <button
+            type="button"
+            class={from + i === 0 && ONWARD.has(one.event) ? "primary" : ""}
+            data-event={one.event}
+            onClick={() => choose(one)}
+          >
+            <span>{word(t.events, one.event)}</span> {from + i < 9 && <kbd>{from + i + 1}</kbd>}
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** Gives whether it was done. */
+type Send = (event: string, fields: Record<string, string>, pin?: string) => Promise<boolean>;
+
 interface MoveProps {
   file: CaseFile;
   desk: DeskView | null;
@@ -155,7 +185,7 @@ interface MoveProps {
   /** It still is: others may have been quicker. */
   possible: boolean;
   trouble: unknown;
-  send: (event: string, fields: Record<string, string>) => Promise<boolean>;
+  send: Send;
   close: () => void;
 }
 
@@ -178,6 +208,7 @@ function Move({ file, desk, move, possible, trouble, send, close }: MoveProps) {
   };
   const value = (name: string) => typed[name] ?? suggested(name);
   const edit = (name: string, text: string) => setTyped({ ...typed, [name]: text });
+  const [pin, setPin] = useState("");
   const nothing = Object.values(typed).every((text) => text.trim() === "");
   const cancel = () => {
     setTyped(null);
@@ -185,11 +216,13 @@ function Move({ file, desk, move, possible, trouble, send, close }: MoveProps) {
   };
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
-    const names = [...move.needs, ...move.optional];
+    const names = [...move.needs, ...move.optional].filter((name) => name !== "pin");
     const fields = Object.fromEntries(
       names.map((name) => [name, value(name).trim()]).filter(([, text]) => text !== ""),
     );
-    if (await send(move.event, fields)) setTyped(null);
+    const told = ofReporter(move) ? pin : undefined;
+    setPin(""); // kept nowhere
+    if (await send(move.event, fields, told)) setTyped(null);
   };
   const field = (name: string, optional: boolean) => (
     <MoveField
@@ -197,8 +230,8 @@ function Move({ file, desk, move, possible, trouble, send, close }: MoveProps) {
       name={name}
       title={fieldTitle(move.event, name, optional)}
       optional={optional}
-      value={value(name)}
-      edit={(text) => edit(name, text)}
+      value={name === "pin" ? pin : value(name)}
+      edit={(text) => (name === "pin" ? setPin(text) : edit(name, text))}
       move={move}
       desk={desk}
     />
@@ -244,6 +277,8 @@ function fieldTitle(event: string, name: string, optional: boolean): string {
   return optional ? `${title} (${t.optional})` : title;
 }
 
+const PIN = { inputMode: "numeric", pattern: "[0-9]{4,8}", maxLength: 8 } as const;
+
 interface MoveFieldProps {
   name: string;
   title: string;
@@ -286,7 +321,12 @@ function MoveField({ name, title, optional, value, edit, move, desk }: MoveField
           maxLength={name === "public_note" ? 500 : 4_000}
         />
       ) : (
-        <input {...common} onInput={onInput} maxLength={80} autocomplete="off" />
+        <input
+          {...common}
+          onInput={onInput}
+          autocomplete="off"
+          {...(name === "pin" ? PIN : { maxLength: 80 })}
+        />
       )}
       {name === "public_note" && <small class="hint">{t.publicHint}</small>}
     </div>

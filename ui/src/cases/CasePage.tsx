@@ -1,5 +1,5 @@
 /** One case: what happened, what may be done now, and all that was done. */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, get, request } from "../api/http";
 import type { CaseFile, CaseRecording } from "../api/types";
 import { dayAndTime, explain, timeOfDay, word, words } from "../i18n";
@@ -71,7 +71,7 @@ function useFile(number: string): { file: CaseFile | null; problem: unknown; ask
   useEffect(() => {
     get<CaseFile>(path).then(take, setProblem);
   }, [number]);
-  const ask: Ask = async (what, body, method = "POST") => {
+  const send: Ask = async (what, body, method = "POST") => {
     try {
       take(await request<CaseFile>(method, what === "" ? path : `${path}/${what}`, body));
       return null;
@@ -82,6 +82,16 @@ function useFile(number: string): { file: CaseFile | null; problem: unknown; ask
       }
       return error;
     }
+  };
+  // A second click while the first is under way is the same wish.
+  const under = useRef(new Map<string, Promise<unknown>>());
+  const ask: Ask = (what, body, method) => {
+    const key = JSON.stringify([what, body]);
+    const same = under.current.get(key);
+    if (same !== undefined) return same;
+    const sent = send(what, body, method).finally(() => under.current.delete(key));
+    under.current.set(key, sent);
+    return sent;
   };
   return { file, problem, ask };
 }

@@ -11,6 +11,13 @@ import { Cancel } from "./Small";
 import { Trouble } from "./Trouble";
 import { changeable, stands, type Typed, type TypedName, written } from "./writing";
 
+/** `begun`: the day on which a period of the law began, by its code. */
+interface Draft {
+  version: number;
+  typed: Partial<Typed>;
+  begun: Record<string, string>;
+}
+
 interface Props {
   file: CaseFile;
   ask: Ask;
@@ -21,10 +28,11 @@ export function Edit({ file, ask, close }: Props) {
   const t = words.value.desk.edit;
   const version = file.version ?? 1;
   const names = changeable(file);
-  const [draft, setDraft] = useDraft<{ version: number; typed: Partial<Typed> }>(
-    `${file.number}/edit`,
-    { version, typed: {} },
-  );
+  const [draft, setDraft] = useDraft<Draft>(`${file.number}/edit`, {
+    version,
+    typed: {},
+    begun: {},
+  });
   const [trouble, setTrouble] = useState<unknown>(null);
   const [anonymous, setAnonymous] = useState(false);
   const form = useRef<HTMLFormElement>(null);
@@ -36,7 +44,7 @@ export function Edit({ file, ask, close }: Props) {
   // tells what changed since. What changes while it is open has been told, or is one's own.
   const seen = useRef(version);
   useEffect(() => {
-    if (seen.current !== version && Object.keys(draft.typed).length > 0) {
+    if (seen.current !== version && isTyped(draft)) {
       setDraft({ ...draft, version });
     }
     seen.current = version;
@@ -45,16 +53,17 @@ export function Edit({ file, ask, close }: Props) {
   const before = stands(file);
   const body = written(draft.typed, before, file.phones);
   if (anonymous) body.anonymous = true;
+  const begun = Object.entries(draft.begun).filter(([code, on]) => on !== beganOn(file, code));
+  if (begun.length > 0) body.statutes = Object.fromEntries(begun);
   const nothing = Object.keys(body).length === 0;
+  const change = (part: Partial<Draft>) =>
+    setDraft({ ...draft, version: isTyped(draft) ? draft.version : version, ...part });
   const edit = (name: TypedName, value: string | boolean) =>
-    setDraft({
-      version: Object.keys(draft.typed).length > 0 ? draft.version : version,
-      typed: { ...draft.typed, [name]: value },
-    });
+    change({ typed: { ...draft.typed, [name]: value } });
   const take = (name: TypedName) => {
     const typed = { ...draft.typed };
     delete typed[name];
-    setDraft(Object.keys(typed).length === 0 ? null : { ...draft, typed });
+    setDraft(isTyped({ ...draft, typed }) ? { ...draft, typed } : null);
   };
   const cancel = () => {
     setDraft(null);
@@ -62,7 +71,7 @@ export function Edit({ file, ask, close }: Props) {
   };
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
-    const from = Object.keys(draft.typed).length > 0 ? draft.version : version;
+    const from = isTyped(draft) ? draft.version : version;
     const why = nothing ? null : await ask("", { ...body, version: from }, "PUT");
     setTrouble(why);
     if (why === null) cancel();
@@ -99,6 +108,13 @@ export function Edit({ file, ask, close }: Props) {
           {anonymous && <p class="problem">{t.anonymousWarning}</p>}
         </div>
       )}
+      {names.includes("topic") && (
+        <Periods
+          file={file}
+          begun={draft.begun}
+          edit={(code, on) => change({ begun: { ...draft.begun, [code]: on } })}
+        />
+      )}
       <Trouble error={trouble} />
       <div class="form-end">
         <button type="submit" class="primary" disabled={nothing}>
@@ -108,6 +124,41 @@ export function Edit({ file, ask, close }: Props) {
         {nothing && <span class="quiet-text">{t.nothing}</span>}
       </div>
     </form>
+  );
+}
+
+const isTyped = (draft: Draft): boolean =>
+  Object.keys(draft.typed).length + Object.keys(draft.begun).length > 0;
+
+const beganOn = (file: CaseFile, code: string): string =>
+  file.statutes?.find((one) => one.code === code)?.on ?? "";
+
+interface PeriodsProps {
+  file: CaseFile;
+  begun: Readonly<Record<string, string>>;
+  edit: (code: string, on: string) => void;
+}
+
+/** The periods that a law gives: on which day each began. Few cases have any. */
+function Periods({ file, begun, edit }: PeriodsProps) {
+  const { file: t } = words.value.desk;
+  return (
+    <details>
+      <summary>{t.statutesBegan}</summary>
+      <div class="case-fields">
+        {Object.entries(t.statutes).map(([code, name]) => (
+          <label key={code} class="field">
+            <span>{name}</span>
+            <input
+              type="date"
+              name={`began_${code}`}
+              value={begun[code] ?? beganOn(file, code)}
+              onInput={(event) => edit(code, event.currentTarget.value)}
+            />
+          </label>
+        ))}
+      </div>
+    </details>
   );
 }
 

@@ -34,7 +34,9 @@ function explainCase(error: unknown): string {
 
 function refusal(field: string, why: string): string {
   const { desk: t } = words.value;
-  if (why === `missing_${field}` || why.startsWith("missing_")) return t.missing;
+  // Wrong PIN and unknown number are told alike, and here the number is known.
+  if (field === "pin" && why === "unknown") return t.refusals.wrong ?? why;
+  if (why.startsWith("missing_")) return t.missing;
   if (why.startsWith("wrong_")) return t.wrong;
   return word(t.refusals, why);
 }

@@ -86,6 +86,9 @@ export const desk: typeof indonesian = {
       reopen: "Open again",
       assign: "Hand to a colleague",
       remind: "Press the unit for an answer",
+      confirm: "The reporter agrees: close",
+      object: "The reporter objects",
+      withdraw: "The reporter withdraws it",
     },
     explain: {
       follow_up:
@@ -94,6 +97,7 @@ export const desk: typeof indonesian = {
       decline: "Name the unit that is in charge. The case goes back to triage.",
       need_info: "The reporter hears this question when they phone. The case's clock stands still.",
       reject: "The reporter hears this reason.",
+      withdraw: "The case ends because its reporter wants it to. Wrong PINs count.",
     },
     fields: {
       reason: "Reason",
@@ -105,7 +109,9 @@ export const desk: typeof indonesian = {
       wait: "What for",
       instruction: "Instruction for the unit",
       officer: "Colleague",
+      pin: "Reporter's PIN",
     },
+    reporters: "At the reporter's wish, with their PIN",
     better: "The unit in charge",
     optional: "may be empty",
     publicHint: "Read out by telephone. No names, no employer, no story.",
@@ -280,6 +286,7 @@ export const desk: typeof indonesian = {
     },
     standing: "stands still",
     stopped: "done",
+    statutesBegan: "Periods set by law: begun on",
     statutes: {
       bipartite: "Bipartite talks",
       choose_forum: "Choice of conciliation or arbitration",
@@ -352,6 +359,7 @@ export const desk: typeof indonesian = {
       kind: "kind of note",
       copy: "copy",
       same_person: "same reporter",
+      pin: "reporter's PIN",
     },
   },
 
@@ -370,6 +378,8 @@ export const desk: typeof indonesian = {
     officer: "that officer can't have this case",
     unknown: "there is no such case",
     self: "that is this case itself",
+    wrong: "is wrong",
+    locked: "too many tries; try again later",
     merged: "that case was merged already",
     anonymous: "the reporter is anonymous: nobody knows whether it is the same person",
     reporter: "another reporter: join them under a parent case",

@@ -87,6 +87,9 @@ export const desk = {
       reopen: "Buka kembali",
       assign: "Serahkan kepada rekan",
       remind: "Tagih jawaban unit",
+      confirm: "Pelapor setuju: selesai",
+      object: "Pelapor menyanggah",
+      withdraw: "Pelapor menarik pengaduannya",
     } as Words,
     explain: {
       follow_up:
@@ -95,6 +98,7 @@ export const desk = {
       decline: "Sebutkan unit yang lebih tepat. Kasus kembali ke triase.",
       need_info: "Pelapor mendengar pertanyaan ini saat menelepon. Jam kasus berhenti.",
       reject: "Pelapor mendengar alasan ini.",
+      withdraw: "Kasus berakhir karena pelapor menghendakinya. PIN yang salah dihitung.",
     } as Words,
     fields: {
       reason: "Alasan",
@@ -106,7 +110,9 @@ export const desk = {
       wait: "Menunggu apa",
       instruction: "Petunjuk untuk unit",
       officer: "Rekan",
+      pin: "PIN pelapor",
     } as Words,
+    reporters: "Atas permintaan pelapor, dengan PIN-nya",
     better: "Unit yang lebih tepat",
     optional: "boleh kosong",
     publicHint: "Dibacakan lewat telepon. Jangan sebut nama, perusahaan, atau cerita.",
@@ -284,6 +290,7 @@ export const desk = {
     } as Words,
     standing: "berhenti",
     stopped: "selesai",
+    statutesBegan: "Jangka waktu undang-undang: mulai pada",
     statutes: {
       bipartite: "Perundingan bipartit",
       choose_forum: "Memilih konsiliasi atau arbitrase",
@@ -356,6 +363,7 @@ export const desk = {
       kind: "jenis catatan",
       copy: "salinan",
       same_person: "pelapor yang sama",
+      pin: "PIN pelapor",
     } as Words,
   },
 
@@ -374,6 +382,8 @@ export const desk = {
     officer: "petugas itu tidak bisa memegang kasus ini",
     unknown: "tidak ada kasus seperti itu",
     self: "itu kasus ini sendiri",
+    wrong: "salah",
+    locked: "terlalu banyak percobaan; coba lagi nanti",
     merged: "kasus itu sudah dilebur",
     anonymous: "pelapor anonim: tidak ada yang tahu apakah orangnya sama",
     reporter: "pelapornya berbeda: gabungkan di bawah kasus induk",

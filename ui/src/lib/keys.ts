@@ -1,5 +1,5 @@
 /** Keyboard shortcuts: function keys work everywhere, plain keys only outside fields and buttons. */
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 export type Shortcuts = Readonly<Record<string, (() => void) | undefined>>;
 
@@ -31,7 +31,8 @@ export function press(event: KeyboardEvent, shortcuts: Shortcuts): boolean {
 export function useShortcuts(shortcuts: Shortcuts): void {
   const newest = useRef(shortcuts);
   newest.current = shortcuts;
-  useEffect(() => {
+  // At once, not after painting: what one sees one may press.
+  useLayoutEffect(() => {
     const listen = (event: KeyboardEvent) => press(event, newest.current);
     window.addEventListener("keydown", listen);
     return () => window.removeEventListener("keydown", listen);
