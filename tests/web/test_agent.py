@@ -81,7 +81,7 @@ async def test_from_sign_in_to_a_case_with_its_number(house: House) -> None:
 
 async def test_a_stale_form_gets_the_case_as_it_is_now(house: House) -> None:
     agent = await house.signed_in("agen")
-    talking = await _talk(house, agent)
+    talking = await talk(house, agent)
     path = f"/api/agent/calls/{talking['id']}/case"
     version = talking["case"]["version"]
     assert (await agent.put(path, {"version": version, "employer": "PT A"})).status_code == 200
@@ -112,7 +112,7 @@ async def test_a_bad_field_is_named_and_nothing_is_written(
     house: House, change: dict[str, object], field: str
 ) -> None:
     agent = await house.signed_in("agen")
-    talking = await _talk(house, agent)
+    talking = await talk(house, agent)
     path = f"/api/agent/calls/{talking['id']}/case"
     form = {"version": talking["case"]["version"], "employer": "PT A"} | change
     answer = await agent.put(path, form)
@@ -123,7 +123,7 @@ async def test_a_bad_field_is_named_and_nothing_is_written(
 
 async def test_what_is_not_mine_is_not_there(house: House) -> None:
     mine, other = await house.signed_in("agen"), await house.signed_in("agen2")
-    talking = await _talk(house, mine)
+    talking = await talk(house, mine)
     call = talking["id"]
     for answer in (
         await other.put(f"/api/agent/calls/{call}/case", {"version": 1, "employer": "PT B"}),
@@ -167,7 +167,7 @@ async def test_what_the_state_does_not_allow_is_refused(house: House) -> None:
 
 async def test_an_agent_in_a_call_can_not_sign_out(house: House) -> None:
     agent = await house.signed_in("agen")
-    await _talk(house, agent)
+    await talk(house, agent)
     answer = await agent.post("/api/sign-out")
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not_now")
     assert (await agent.agent())["call"]["state"] == "talking"
@@ -180,7 +180,7 @@ async def test_a_withheld_number_is_no_number(house: House) -> None:
     assert (await shows(agent, "offer"))["offer"]["caller"] is None
 
 
-async def _talk(house: House, agent: Browser) -> dict[str, Any]:
+async def talk(house: House, agent: Browser) -> dict[str, Any]:
     """A call that ``agent`` has answered."""
     await agent.put("/api/agent/state", {"state": "ready"})
     await house.caller_waits()

@@ -11,6 +11,7 @@ from callcenter.cases.tables import case as case_record
 from callcenter.db.tables import fact
 from callcenter.web.desk_documents import CaseFile, DeskPage, DeskRow
 from tests.web.conftest import House, eventually
+from tests.web.test_agent import shows, talk
 
 
 async def a_case(house: House) -> dict[str, Any]:
@@ -143,6 +144,31 @@ async def test_a_forgotten_case_says_so(house: House) -> None:
     house.app.db.write_sync(lambda conn: conn.execute(forget))
     answer = await officer.get(f"/api/cases/{row['number']}")
     assert (answer.status_code, answer.json()["error"]["code"]) == (410, "forgotten")
+
+
+async def test_who_talks_with_a_reporter_sees_the_case_until_it_is_wrapped_up(
+    house: House,
+) -> None:
+    agent, other = await house.signed_in("agen"), await house.signed_in("agen2")
+    call = await talk(house, agent)
+    number = call["case"]["number"]
+    path = f"/api/cases/{number}"
+    file = CaseFile.model_validate((await agent.get(path)).json())
+    assert (file.may["narrative"], file.may["name"]) == ("change", "change")
+    assert (await other.get(path)).status_code == 404
+    saved = await agent.put(path, {"version": file.version, "province": "32"})
+    assert (saved.status_code, saved.json()["custodian"]) == (200, "Sari")
+    official = update(case_record).values(compartment="integrity", unit="ITJEN")
+    house.app.db.write_sync(lambda conn: conn.execute(official))
+    file = CaseFile.model_validate((await agent.get(path)).json())
+    assert file.may["narrative"] == "change"
+    assert (file.timeline, file.calls) == (None, None)
+    await agent.post(f"/api/agent/calls/{call['id']}/hangup")
+    await shows(agent, "wrap_up")
+    assert (await agent.get(path)).status_code == 200
+    await agent.post("/api/agent/wrap-up/done", {"outcome": "complaint"})
+    assert (await agent.get(path)).status_code == 404
+    assert (await agent.get("/api/desk/cases")).json()["cases"] == []
 
 
 async def test_the_list_itself_tells_no_story(house: House) -> None:

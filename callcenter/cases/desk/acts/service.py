@@ -157,10 +157,10 @@ class Desk:
         work = take(self.connection, self.keys, self.given, self.rules, case)
         work.change({"gathers": gathers})
         self._write(work, form)
-        by_agent = self.person.role is Role.AGENT
-        if by_agent:
+        actor = Actor.OFFICER
+        if self.person.role is Role.AGENT:
+            actor = Actor.AGENT
             work.change({"custodian": self.person.id})
-        actor = Actor.AGENT if by_agent else Actor.OFFICER
         work.move(CaseEvent.FILE, actor, by=self.person.id)
         work.keep(self.person.id)
         return number, pin
@@ -190,6 +190,8 @@ class Desk:
         for code, on in form.begun(work.past.statutes):
             work.set_statute(code, on, by=self.person.id)
             told.append("statutes")
+        if told and self.person.role is Role.AGENT and work.row["custodian"] is None:
+            work.change({"custodian": self.person.id})
         if told:
             work.change({})
             work.taken()
