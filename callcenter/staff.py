@@ -90,6 +90,8 @@ def set_languages(store: Store, username: str, languages: Collection[str]) -> No
         if queue.may_match(conn):
             timers.set_timer(conn, TimerKind.MATCH, who.id, now)
 
+    _change(store, username, change)
+
 
 def set_unit(
     store: Store,

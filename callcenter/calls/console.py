@@ -40,7 +40,8 @@ class AgentView(msgspec.Struct, frozen=True):
 
 
 class OfferView(msgspec.Struct, frozen=True):
-    """``expires_at``: when it counts as missed; None until the phone really rings."""
+    """``language``: what to speak, as far as it is known. ``expires_at``: when it counts as missed;
+    None until the phone really rings."""
 
     id: str
     call: str
@@ -168,7 +169,7 @@ def _offer(
         one.id,
         stored.call.id,
         _topic(calls, entry.topic),
-        stored.call.language,
+        entry.language or stored.call.language,
         tables.caller_number(calls.keys, stored),
         stored.call.line,
         now - entry.entered_at,
@@ -192,7 +193,7 @@ def _call(connection: Connection, calls: Calls, stored: Stored, state: str) -> C
         tables.caller_number(calls.keys, stored),
         call.line,
         _topic(calls, call.topic) if call.topic else None,
-        call.language,
+        (call.entry.language if call.entry else None) or call.language,
         tuple(f"{name}: {code}" for name, code in chose if code),
         leg.id if leg is not None else None,
         *_cases(connection, calls, stored),

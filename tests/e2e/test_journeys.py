@@ -476,6 +476,7 @@ async def test_languages(hotline: Journey) -> None:
     assert await budi.offer() is None  # though idle for longer
     talk = await wati.take()
     assert talk["id"] == elder.call.id
+    assert talk["language"] == "jv"  # what the agent is to try
     assert elder.call.language == "id"  # no prompts in another one
     # The one who speaks it is busy: after a minute anybody will do.
     second = await hotline.dial(OTHER)

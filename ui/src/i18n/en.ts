@@ -3,7 +3,7 @@ import { desk } from "./desk.en";
 import type { Dictionary } from "./id";
 
 export const en: Dictionary = {
-  language: { id: "Indonesian", en: "English" },
+  language: { id: "Indonesian", en: "English", jv: "Javanese" },
   states: {
     offline: "Not active",
     paused: "Paused",

@@ -26,7 +26,7 @@ const devices: Record<DeviceKind, string> = {
 };
 
 export const id = {
-  language: { id: "Indonesia", en: "Inggris" } as Record<string, string>,
+  language: { id: "Indonesia", en: "Inggris", jv: "Jawa" } as Record<string, string>,
   states,
   roles,
   devices,
