@@ -125,6 +125,9 @@ def story(served: Served, pictures: Pictures) -> None:
     agent.fill("textarea", NARRATIVE)
     agent.wait_for_selector(".save-line.clean")
     pictures.take(agent, "console-talk")
+    agent.get_by_role("button", name="PIN hilang").click()
+    pictures.take(agent, "console-lost-pin")
+    agent.keyboard.press("Escape")
     number, pin = agent.locator(".spoken").all_inner_texts()[:2]
     watch(served, pictures)
     agent.keyboard.press("F9")

@@ -248,3 +248,36 @@ def test_what_the_pages_are_made_of() -> None:
         [npx, "--no-install", "vitest", "run"], cwd=ROOT / "ui", capture_output=True, text=True
     )
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_a_lost_pin_and_a_reporter_who_wants_no_name(
+    people: People, served: Served, agent: Page
+) -> None:
+    """What comes up in a talk now and then, each with its own dialog."""
+    caller = people.page()
+    call_the_hotline(caller, served)
+    expect(agent.locator(".offer h2")).to_be_visible()
+    agent.keyboard.press("F2")
+    expect(agent.locator(".talk-state")).to_have_text("Berbicara")
+    agent.fill("textarea", "Upah belum dibayar.")
+    agent.fill("input[name=reporter_name]", "Tuti Handayani")
+    agent.fill("input[name=employer]", "PT Uji Coba")
+    expect(agent.locator(".save-line")).to_contain_text("Tersimpan")
+    first = agent.locator(".spoken").first.inner_text()
+
+    agent.get_by_role("button", name="PIN hilang").click()
+    agent.fill("dialog input[name=number]", first)
+    agent.fill("dialog input[name=name]", "Tuti Handayani")
+    agent.keyboard.press("Enter")
+    expect(agent.locator("dialog .problem")).to_contain_text("Tidak cocok")
+    agent.fill("dialog input[name=employer]", "uji coba")
+    agent.keyboard.press("Enter")
+    expect(agent.locator("dialog .spoken")).to_have_text(re.compile(r"\d{3} \d{3}"))
+    agent.keyboard.press("Escape")
+
+    agent.get_by_role("button", name="Jadikan anonim").click()
+    agent.get_by_role("button", name="Lupakan siapa pelapornya").click()
+    expect(agent.get_by_role("button", name="Anonim", exact=True)).to_be_disabled()
+    expect(agent.locator("input[name=reporter_name]")).to_have_value("")
+    agent.keyboard.press("F9")
+    finish(agent)

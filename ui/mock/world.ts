@@ -137,6 +137,7 @@ export class World {
       narrative: "",
       reporter_name: "",
       employer: "",
+      anonymous: false,
       version: 1,
     };
   }
@@ -155,6 +156,7 @@ export class World {
       chose: ["language: id", "topic: upah"],
       leg: "leg-2",
       case: this.case(),
+      others: [],
       message: { channels: ["sms", "whatsapp"], latest: null },
     };
   }
@@ -245,6 +247,7 @@ export class World {
       since: now,
       until: now + 120_000,
       case: call.case,
+      others: [],
       message: call.message ?? null,
     };
     this.setState("wrap_up");
@@ -268,6 +271,7 @@ export class World {
         ...holder.case,
         narrative: "Pelapor menelepon dua kali; lihat juga panggilan pukul 09.12.",
         employer: "PT Maju Jaya",
+        anonymous: false,
         version: holder.case.version + 1,
       };
     }

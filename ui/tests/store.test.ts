@@ -12,6 +12,7 @@ const draft: CaseDraft = {
   narrative: "",
   reporter_name: "",
   employer: "",
+  anonymous: false,
   version: 1,
 };
 const agent: Agent = {
@@ -47,6 +48,7 @@ const call = (line: string): Call => ({
   chose: [],
   leg: null,
   case: draft,
+  others: [],
 });
 
 let seq: number;
@@ -155,7 +157,13 @@ test("one form from the talk to the end of the wrap-up", async () => {
   writing?.save.edit("narrative", "upah");
   await vi.advanceTimersByTimeAsync(REST_MS);
   expect(saves).toEqual([{ narrative: "upah" }]);
-  const wrap_up = { call: "c1", since: 0, until: 0, case: { ...draft, narrative: "upah" } };
+  const wrap_up = {
+    call: "c1",
+    since: 0,
+    until: 0,
+    others: [],
+    case: { ...draft, narrative: "upah" },
+  };
   await show({ call: null, wrap_up });
   expect(store.writing.value).toBe(writing);
   writing?.save.edit("employer", "PT");
@@ -206,7 +214,7 @@ test("what can't be saved any more is kept, and comes back with the same caller"
 });
 
 test("nothing is wrapped up while something is unsaved", async () => {
-  await show({ wrap_up: { call: "c1", since: 0, until: 0, case: draft } });
+  await show({ wrap_up: { call: "c1", since: 0, until: 0, others: [], case: draft } });
   store.writing.value?.save.edit("narrative", "upah");
   refuse = 503;
   await store.finish("complaint");
@@ -225,7 +233,7 @@ test("a caller who was lost in mid-talk and is offered again is taken at once", 
 
 test("a caller whose call was wrapped up is not taken without a click", async () => {
   await show({ call: call("asterisk") });
-  await show({ call: null, wrap_up: { call: "c1", since: 0, until: 0, case: draft } });
+  await show({ call: null, wrap_up: { call: "c1", since: 0, until: 0, others: [], case: draft } });
   await show({ wrap_up: null, offer: offer("asterisk") });
   expect(store.ring.start).toHaveBeenCalled();
   expect(posts).toEqual([]);
@@ -239,7 +247,7 @@ test("the number is sent to the caller once, and what became of it is shown", as
   expect(posts).toEqual(["/api/agent/calls/c1/message"]);
   expect(store.sending.value).toBe(false);
   const latest = { channel: "sms", state: "delivered", reason: null };
-  const wrap_up = { call: "c1", since: 0, until: 0, case: draft };
+  const wrap_up = { call: "c1", since: 0, until: 0, others: [], case: draft };
   await show({ call: null, wrap_up: { ...wrap_up, message: { channels: [], latest } } });
   expect(store.telling.value?.latest?.state).toBe("delivered");
   await show({ wrap_up });

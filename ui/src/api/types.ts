@@ -95,7 +95,14 @@ export interface CaseDraft extends CaseForm {
   /** Told once, when the case is new; null afterwards. */
   pin: string | null;
   status: string;
+  anonymous: boolean;
   version: number;
+}
+
+/** A new PIN for a reporter who lost it: shown this once. */
+export interface NewPin {
+  number: string;
+  pin: string;
 }
 
 export type Channel = "sms" | "whatsapp";
@@ -119,7 +126,7 @@ export interface Call {
   leg: string | null;
   case: CaseDraft | null;
   /** Cases that were opened in this call besides `case`. */
-  others?: CaseDraft[];
+  others: CaseDraft[];
   message?: Telling | null;
 }
 
@@ -128,7 +135,7 @@ export interface WrapUp {
   since: number;
   until: number;
   case: CaseDraft | null;
-  others?: CaseDraft[];
+  others: CaseDraft[];
   message?: Telling | null;
 }
 

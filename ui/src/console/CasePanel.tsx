@@ -6,6 +6,7 @@ import { explain, label, timeOfDay, word, words } from "../i18n";
 import type { SaveState } from "../lib/autosave";
 import { caseNumber, pin } from "../lib/format";
 import { attempt, tell } from "../shell/notices";
+import { More } from "./More";
 import {
   CASE_FIELDS,
   type CaseAutosave,
@@ -46,6 +47,7 @@ export function CasePanel({ store, topics }: Props) {
             topics={topics}
             inWriting={other === undefined && <InWriting store={store} />}
           />
+          <More store={store} save={other ?? writing.save} />
         </>
       )}
     </section>

@@ -207,6 +207,17 @@ export class ConsoleStore {
     });
   }
 
+  /** Forget who the reporter of a case is, for good. */
+  async makeAnonymous(save: CaseAutosave): Promise<void> {
+    const writing = this.writing.value;
+    if (writing === null) return;
+    await save.flush();
+    const { version, number } = save.stored.value;
+    const which = save === writing.save ? {} : { number };
+    await put(`/api/agent/calls/${writing.call}/case`, { version, anonymous: true, ...which });
+    await this.live.refresh();
+  }
+
   async sendNumber(channel: Channel): Promise<void> {
     const call = this.writing.value?.call;
     if (call === undefined || this.sending.value) return;

@@ -226,6 +226,26 @@ export const en: Dictionary = {
     matters: "Complaints in this call",
   },
 
+  more: {
+    lost: "Lost PIN",
+    lostText:
+      "Ask for the complaint number and two more things that stand in it. The number that they call from proves nothing.",
+    phone: "Telephone that was given",
+    check: "Check, and make a new PIN",
+    badNumber: "That number is wrong or not complete.",
+    unknown: "It does not match. Do not say which part is wrong.",
+    locked: "Too many tries for this number. Open a new complaint and ask triage to join the two.",
+    newPin: "New PIN",
+    readOut: "Read it out twice. The old PIN is void, and this one is shown only once.",
+    told: "It was read out",
+    anonymous: "Make anonymous",
+    isAnonymous: "Anonymous",
+    anonymousText:
+      "Name, telephone numbers and recordings of the reporter are forgotten for good. Complaint number and PIN stay valid.",
+    forget: "Forget who the reporter is",
+    cancel: "Cancel",
+  },
+
   inWriting: {
     title: "Number to the caller",
     send: (channel) => `Send the complaint number to the caller by ${channel}`,

@@ -231,6 +231,27 @@ export const id = {
     matters: "Pengaduan dalam panggilan ini",
   },
 
+  more: {
+    lost: "PIN hilang",
+    lostText:
+      "Minta nomor pengaduan dan dua hal lain yang tertulis di dalamnya. Nomor telepon yang sedang dipakai bukan bukti.",
+    phone: "Nomor telepon yang pernah diberikan",
+    check: "Periksa dan buat PIN baru",
+    badNumber: "Nomor pengaduan itu keliru atau kurang lengkap.",
+    unknown: "Tidak cocok. Jangan katakan bagian mana yang keliru.",
+    locked:
+      "Terlalu banyak percobaan untuk nomor ini. Buka pengaduan baru dan minta triase menggabungkannya.",
+    newPin: "PIN baru",
+    readOut: "Bacakan dua kali. PIN lama tidak berlaku lagi, dan PIN ini hanya tampil sekali.",
+    told: "Sudah dibacakan",
+    anonymous: "Jadikan anonim",
+    isAnonymous: "Anonim",
+    anonymousText:
+      "Nama, nomor telepon, dan rekaman pelapor dilupakan untuk selamanya. Nomor pengaduan dan PIN tetap berlaku.",
+    forget: "Lupakan siapa pelapornya",
+    cancel: "Batal",
+  },
+
   inWriting: {
     title: "Nomor ke penelepon",
     send: (channel: string) => `Kirim nomor pengaduan ke penelepon lewat ${channel}`,
