@@ -16,6 +16,7 @@ from callcenter.calls.vault import service as vault
 from callcenter.cases.desk import service as lists
 from callcenter.cases.desk.acts.service import Desk
 from callcenter.cases.desk.file import service as files
+from callcenter.cases.desk.file.service import NoCase
 from callcenter.cases.desk.joining import service as joining
 from callcenter.cases.desk.service import MOST_PAGES, List, Search
 from callcenter.cases.desk.writing import Form
@@ -80,7 +81,7 @@ class Seat:
 
         try:
             done = await self.deps.db.write(write)
-        except LookupError:
+        except NoCase:
             raise NoSuchThing from None
         except StaleCase as stale:
             staff = await self.names()
@@ -105,7 +106,7 @@ class Seat:
             talking = _talking(conn, self.account)
             try:
                 case = files.look(conn, self.rules, self.person, number, self.now, talking=talking)
-            except LookupError:
+            except NoCase:
                 return CaseFile(number=number, may={}, can=[])
             keys = self.deps.keys
             return case_file.document(conn, keys, self.rules, self.person, case, self.now, staff)

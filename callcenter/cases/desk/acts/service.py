@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, insert, select, update
 from callcenter.cases import secrecy, statuses, tables, texts
 from callcenter.cases import service as cases
 from callcenter.cases.desk.file import service as files
-from callcenter.cases.desk.file.service import ASSIGN, Seen
+from callcenter.cases.desk.file.service import ASSIGN, NoCase, Seen
 from callcenter.cases.desk.rights import CHANGED_AS, GROUPS, Rights, secrecy_of
 from callcenter.cases.desk.writing import Contact, Form, plain
 from callcenter.cases.errors import BadForm, Refused, StaleCase
@@ -64,7 +64,7 @@ class Desk:
         self.person, self.talking = person, talking
 
     def look(self, number: str) -> Seen:
-        """Raises LookupError: there is none, or none that the person may know of."""
+        """Raises NoCase: there is none, or none that the person may know of."""
         now = self.given.now
         return files.look(
             self.connection, self.rules, self.person, number, now, talking=self.talking
@@ -81,7 +81,7 @@ class Desk:
         """The case in hand, and what the person may do with it.
 
         Raises:
-            LookupError: as :meth:`look`.
+            NoCase: as :meth:`look`.
             StaleCase: ``version`` is not what the case is in now.
         """
         case = self.look(number).row["id"]
@@ -113,7 +113,7 @@ class Desk:
         """Write down what ``form`` changes.
 
         Raises:
-            LookupError, StaleCase: as :meth:`take`.
+            NoCase, StaleCase: as :meth:`take`.
             Refused: ``not_yours``: a field that the person may not change.
             BadForm: a field that can't be stored.
         """
@@ -244,7 +244,7 @@ class Desk:
         telephone, so commit it, also a wrong one.
 
         Raises:
-            LookupError: as :meth:`look`.
+            NoCase: as :meth:`look`.
             Refused: ``not_yours``.
         """
         if not files.writes_down(self.look(number).rights):
@@ -268,7 +268,7 @@ class Desk:
         ``reporter``: it is theirs, and they have told the PIN (:meth:`check_pin`).
 
         Raises:
-            LookupError, StaleCase: as :meth:`take`.
+            NoCase, StaleCase: as :meth:`take`.
             Refused, BadForm: not possible, not the person's, or a field is wrong.
         """
         work, may = self.take(number, version)
@@ -291,7 +291,7 @@ class Desk:
         digits = "".join(filter(str.isdigit, other))
         try:
             self.look(digits)
-        except LookupError:
+        except NoCase:
             raise Refused("unknown", Field.OTHER) from None
 
     def _assign(self, work: Work, may: Rights, officer: str) -> None:
@@ -315,7 +315,7 @@ class Desk:
         goes to each of them that is not over, too.
 
         Raises:
-            LookupError: as :meth:`take`.
+            NoCase: as :meth:`take`.
             Refused: ``not_yours``; ``parent``: it gathers none.
             BadForm: it can't be stored.
         """
@@ -345,7 +345,7 @@ class Desk:
         """Press for an answer ("tagih").
 
         Raises:
-            LookupError: as :meth:`take`.
+            NoCase: as :meth:`take`.
             Refused: ``not_yours``, or nobody has to act on it.
         """
         work, may = self.take(number)
@@ -360,7 +360,7 @@ class Desk:
 
         Raises:
             BadForm: the reason says nothing, or can't be stored.
-            LookupError: there is no such case, or none that this person may open like this.
+            NoCase: there is no such case, or none that this person may open like this.
         """
         why = texts.wrong(reason, texts.NOTE_CHARS)
         if len("".join(reason.split())) < secrecy.REASON_CHARS:
@@ -369,14 +369,14 @@ class Desk:
             raise BadForm({"reason": why})
         case = self.connection.execute(_ID, {"wanted": number}).scalar_one_or_none()
         if case is None:
-            raise LookupError(number)
+            raise NoCase(number)
         work = take(self.connection, self.keys, self.given, self.rules, case)
         place = Place(work.row["unit"], work.row["custodian"])
         related = secrecy.relations(self.person, place, self.rules.units)
         said = secrecy_of(work.row)
         opened = [secrecy.break_glass(said, one, emergency, reason) for one in related]
         if all(isinstance(one, secrecy.Refusal) for one in opened):
-            raise LookupError(number)
+            raise NoCase(number)
         until = work.now + secrecy.OPENED_S * 1000
         note = self.given.id()
         sealed = work.key().encrypt(reason.strip().encode(), "case_note.sealed")

@@ -81,6 +81,10 @@ ASSIGN: Final = "assign"
 PIN: Final = "pin"
 
 
+class NoCase(LookupError):
+    """There is none, or none that somebody may know of."""
+
+
 class Seen(msgspec.Struct, frozen=True):
     """A case that exists for somebody: its row, what they may, and until when they see what they
     opened with a reason."""
@@ -112,11 +116,11 @@ def look(
     """The case ``number``. ``talking``: the cases of the call that the person is in.
 
     Raises:
-        LookupError: there is none, or none that they may know of.
+        NoCase: there is none, or none that they may know of.
     """
     row = connection.execute(by_key(tables.case, "number"), {"key": number}).first()
     if row is None:
-        raise LookupError(number)
+        raise NoCase(number)
     return seen(connection, rules, person, dict(row._mapping), now, talking=talking)
 
 
@@ -133,7 +137,7 @@ def seen(
     open_, until = _glass(connection, rules, person, row, now)
     found = rights(person, row, rules.units, talking=row["id"] in talking, glass=open_)
     if found.never:
-        raise LookupError(row["number"])
+        raise NoCase(row["number"])
     return Seen(row, found, until)
 
 

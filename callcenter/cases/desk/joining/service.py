@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, select
 from callcenter.cases import duplicates, tables
 from callcenter.cases.desk.acts.service import Desk
 from callcenter.cases.desk.file import service as files
+from callcenter.cases.desk.file.service import NoCase
 from callcenter.cases.duplicates import DAY_MS, WINDOW_DAYS
 from callcenter.cases.errors import Refused
 from callcenter.cases.facts import CaseFact
@@ -55,7 +56,7 @@ def suggest(desk: Desk, number: str) -> list[Suggestion]:
     """What may belong to the case ``number``.
 
     Raises:
-        LookupError: as :meth:`Desk.look`.
+        NoCase: as :meth:`Desk.look`.
     """
     case = desk.look(number)
     row = case.row
@@ -108,12 +109,12 @@ def merge(desk: Desk, number: str, into: str, version: int, *, same_person: bool
     have one; who may say it sees both names.
 
     Raises:
-        LookupError, StaleCase, Refused: as :meth:`Desk.move`.
+        NoCase, StaleCase, Refused: as :meth:`Desk.move`.
     """
     case = desk.look(number)
     try:
         other = desk.look(into)
-    except LookupError:
+    except NoCase:
         raise Refused("unknown", Field.OTHER) from None
     if same_person and case.row["reporter"] != other.row["reporter"]:
         if not (case.rights.sees(Group.NAME) and other.rights.sees(Group.NAME)):
@@ -137,7 +138,7 @@ def set_parent(desk: Desk, number: str, parent: str | None) -> Moved:
     """Join the case under one that gathers many reporters', or take it out again.
 
     Raises:
-        LookupError: as :meth:`Desk.look`.
+        NoCase: as :meth:`Desk.look`.
         Refused: see :class:`duplicates.Refusal`; ``not_yours``; ``unknown``.
     """
     work, may = desk.take(number)
@@ -147,7 +148,7 @@ def set_parent(desk: Desk, number: str, parent: str | None) -> Moved:
     if parent is not None:
         try:
             above = desk.look(parent).row
-        except LookupError:
+        except NoCase:
             raise Refused("unknown", "parent") from None
         child, gathering = (rows.complaint(desk.rules, one) for one in (work.row, above))
         if (why := duplicates.may_join(child, gathering)) is not None:
