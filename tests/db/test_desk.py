@@ -13,10 +13,11 @@ from callcenter.cases import secrecy, tables
 from callcenter.cases.desk import service as lists
 from callcenter.cases.desk.acts.service import Desk
 from callcenter.cases.desk.file import service as files
+from callcenter.cases.desk.file.service import NoCase
 from callcenter.cases.desk.rights import GROUPS
 from callcenter.cases.desk.service import List, Search
-from callcenter.cases.desk.writing import Form
-from callcenter.cases.errors import Refused
+from callcenter.cases.desk.writing import Contact, Form
+from callcenter.cases.errors import Refused, StaleCase
 from callcenter.cases.places import place_of
 from callcenter.cases.secrecy import Access, Group, Person, Place, Secrecy
 from callcenter.cases.statuses import Actor, CaseEvent, CaseStatus
@@ -286,3 +287,55 @@ def test_every_list_is_the_same_on_both_databases(database: Database, keys: Keys
     assert found[unit, List.UNIT, CaseStatus.ROUTED, "thr"] == (1, 1)
     assert found[unit, List.ALL, None, None] == (2, 2)
     assert found[other, List.ALL, None, None] == (1, 1)
+
+
+def test_a_case_is_worked_on_on_both_databases(database: Database, keys: Keys) -> None:
+    hands = Hands(database, keys)
+    head = Person("kepala", Role.OFFICER, "PTSA", head=True, named=True)
+    triage = Person("rina", Role.OFFICER, "PTSA")
+
+    def at(person: Person, conn: Connection) -> Desk:
+        return Desk(conn, keys, given.again(), RULES, person)
+
+    given = Given(hands.now)
+    form = Form(
+        topic="kekerasan",
+        regency="3216",
+        incident_on="2026-01-05",
+        workers=3,
+        narrative="Cerita.",
+        employer="PT Maju",
+        name="Budi",
+        phones={"+6281200000001": True},
+        safe_contact=Contact(may_call=True, safe_from=60, safe_until=120, zone="Asia/Jakarta"),
+    )
+    number, pin = hands.do(lambda conn: at(head, conn).open(form))
+    file = file_of(hands, head, number)
+    assert (file["province"], file["regency"], file["incident_on"]) == ("32", "3216", "2026-01-05")
+    assert file["phones"] == [{"number": "+6281200000001", "shared": True}]
+    with pytest.raises(NoCase):
+        file_of(hands, triage, number)
+    given = Given(hands.now)
+    danger = (number, secrecy.Emergency.DANGER, "Pelapor dalam bahaya sekarang.")
+    hands.do(lambda conn: at(triage, conn).break_glass(*danger))
+    opened = file_of(hands, triage, number)
+    assert (opened["narrative"], opened["name"], opened["can"]) == ("Cerita.", "Budi", [])
+    assert set(opened["may"].values()) == {"see"}
+    hands.now += secrecy.OPENED_S * 1000
+    with pytest.raises(NoCase):
+        file_of(hands, triage, number)
+    given = Given(hands.now)
+    statutes = Form(statutes={"mediation": "2026-01-06"}, summary="Ringkas.")
+    hands.do(lambda conn: at(head, conn).save(number, file["version"], statutes))
+    given = Given(hands.now)
+    assert hands.do(lambda conn: at(head, conn).check_pin(number, pin)) is None
+    version = file_of(hands, head, number)["version"]
+    given = Given(hands.now)
+    moved = hands.do(
+        lambda conn: at(head, conn).move(number, "withdraw", version, {}, reporter=True)
+    )
+    assert moved.status is CaseStatus.WITHDRAWN
+    with pytest.raises(StaleCase) as stale:
+        hands.do(lambda conn: at(head, conn).save(number, file["version"], statutes))
+    told = [name for one in stale.value.changes for name in one.fields]
+    assert {"summary", "status"} <= set(told)
