@@ -163,6 +163,31 @@ async def test_a_long_queue_that_nobody_serves_hides_no_other_caller(house: Stil
     assert offer.agent == "sari"
 
 
+async def test_who_speaks_a_language_counts_while_signed_in(house: StillHouse) -> None:
+    for name in ("budi", "wati"):
+        await house.agent(name)
+    await house.do(lambda conn: queue.set_languages(conn, "wati", ["jv", "en", "jv"]))
+
+    def look(connection: Connection) -> tuple[list[str], int, int, dict[str, frozenset[str]]]:
+        free = queue.free(connection, [LINE])
+        return (
+            queue.languages_of(connection, "wati"),
+            queue.speakers(connection, "upah", "jv"),
+            queue.speakers(connection, "upah", "su"),
+            {one.agent: one.languages for one in free},
+        )
+
+    assert await house.do(look) == (
+        ["en", "jv"], 1, 0, {"budi": frozenset(), "wati": frozenset({"en", "jv"})},
+    )  # fmt: skip
+    await house.desk.set_agent_state("wati", "paused")
+    assert (await house.do(look))[1] == 1  # will be back
+    await house.desk.sign_off("wati")
+    assert (await house.do(look))[1] == 0
+    await house.do(lambda conn: queue.set_languages(conn, "wati", []))
+    assert (await house.do(look))[0] == []
+
+
 async def test_a_call_whose_row_is_damaged_keeps_nobody_else_waiting(house: StillHouse) -> None:
     agent = await house.agent()
     await house.desk.set_agent_state(agent, "paused")
