@@ -32,7 +32,7 @@ from callcenter.topics import Compartment
 FOUND_MOST: Final = 50
 #: So many of the newest cases that have the rarest word are looked at, in each compartment: first
 #: few, and only when too few of them are found the most.
-LOOKED_AT: Final = (200, 2_000)
+LOOKED_AT: Final = (250, 1_000)
 LOOKED_AT_MOST: Final = LOOKED_AT[-1]
 #: Words of one search, the longest ones.
 WORDS_MOST: Final = 8
