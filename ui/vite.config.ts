@@ -14,5 +14,5 @@ export default defineConfig({
     modulePreload: { polyfill: false },
   },
   // One environment for all files: making it is what takes time.
-  test: { environment: "happy-dom", include: ["tests/**/*.test.ts"], isolate: false },
+  test: { environment: "happy-dom", include: ["tests/**/*.test.{ts,tsx}"], isolate: false },
 });

@@ -1,5 +1,5 @@
 /** What may be done to a case now: one button each, and a form for what needs saying. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { CaseFile, DeskView, Possible } from "../api/types";
 import { label, word, words } from "../i18n";
 import { sendsForm, useShortcuts } from "../lib/keys";
@@ -79,12 +79,13 @@ export function Actions({ file, desk, presses, ask }: Props) {
 
   // What was done is told in the status that the answer has brought.
   const [moved, setMoved] = useState(0);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (moved === 0) return;
     const text = t.done(word(cases.statuses, file.status ?? ""));
     setDone(text);
     announce(text);
-    panel.current?.focus();
+    // The button that was pressed is gone; whoever writes elsewhere by now is left alone.
+    if (document.activeElement === document.body) panel.current?.focus();
   }, [moved]);
 
   const send: Send = async (event, fields, pin) => {
@@ -196,7 +197,7 @@ function Move({ file, desk, move, possible, trouble, send, close }: MoveProps) {
     {},
   );
   const form = useRef<HTMLFormElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     form.current?.querySelector<HTMLElement>("select, input, textarea")?.focus();
   }, []);
   const suggested = (name: string): string => {

@@ -1,5 +1,5 @@
 /** Changing what is written down of a case. What others changed meanwhile is shown beside it. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ApiError } from "../api/http";
 import type { CaseFile } from "../api/types";
 import { words } from "../i18n";
@@ -36,7 +36,7 @@ export function Edit({ file, ask, close }: Props) {
   const [trouble, setTrouble] = useState<unknown>(null);
   const [anonymous, setAnonymous] = useState(false);
   const form = useRef<HTMLFormElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     form.current?.querySelector<HTMLElement>("select, input, textarea")?.focus();
   }, []);
 

@@ -1,5 +1,5 @@
 /** A complaint without a call: somebody came, or wrote. Number and PIN are shown once. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { post } from "../api/http";
 import { words } from "../i18n";
 import { caseNumber, pin } from "../lib/format";
@@ -69,7 +69,7 @@ function IntakeForm({ done }: { done: (opened: Opened) => void }) {
   const [trouble, setTrouble] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
   const form = useRef<HTMLFormElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     form.current?.querySelector("select")?.focus();
   }, []);
   const values = { ...EMPTY, ...draft.typed };
