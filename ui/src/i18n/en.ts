@@ -200,7 +200,7 @@ export const en: Dictionary = {
     topic: "Topic",
     noTopic: "Choose a topic",
     reporter: "Name of the reporter",
-    reporterHint: "May stay empty (anonymous)",
+    reporterHint: "May stay empty",
     employer: "Company or employer",
     narrative: "What happened",
     narrativeHint: "What, who, where, since when, what the reporter asks for",

@@ -206,7 +206,7 @@ export const id = {
     topic: "Topik",
     noTopic: "Pilih topik",
     reporter: "Nama pelapor",
-    reporterHint: "Boleh kosong (anonim)",
+    reporterHint: "Boleh kosong",
     employer: "Perusahaan atau pemberi kerja",
     narrative: "Yang terjadi",
     narrativeHint: "Apa, siapa, di mana, sejak kapan, apa yang diminta pelapor",
