@@ -226,7 +226,8 @@ async def test_a_deadlock_is_run_again(
         return run
 
     await asyncio.gather(database.write(crossing("a", "b")), database.write(crossing("b", "a")))
-    assert len(runs) == 3
+    # The one that is run again may be back before the other has committed, and meet it once more.
+    assert 3 <= len(runs) <= 2 + RETRIES
     assert await database.read(value) == 2
 
 
