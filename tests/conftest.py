@@ -20,14 +20,18 @@ hypothesis.settings.register_profile("callcenter", deadline=None, print_blob=Tru
 hypothesis.settings.load_profile("callcenter")
 
 
-#: Real telephones take real time and little of the processor: one after the other, beside all else.
-_TELEPHONES = ("tests/e2e/", "tests/lines/")
+#: Real telephones take real time and little of the processor, and draw their ports from one range:
+#: one after the other, beside all else. Whoever has one of these has telephones.
+_TELEPHONES = frozenset({"asterisk", "wire", "phones"})
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several tests run at a time (``-n``), those with telephones don't."""
+    """Where several tests run at a time (``-n``), those with telephones don't. (It must come before
+    the hook of the distribution, which reads the marks.)"""
     for item in items:
-        if item.nodeid.startswith(_TELEPHONES):
+        lines = item.nodeid.startswith("tests/lines/")
+        if lines or not _TELEPHONES.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.xdist_group("telephones"))
 
 
