@@ -8,6 +8,7 @@ from collections.abc import Generator
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.capabilities import lacking
 
@@ -21,18 +22,21 @@ hypothesis.settings.load_profile("callcenter")
 
 
 #: Real telephones take real time and little of the processor, and draw their ports from one range:
-#: one after the other, beside all else. Whoever has one of these has telephones.
-_TELEPHONES = frozenset({"asterisk", "wire", "phones"})
+#: one after the other, beside all else.
+_WITH_ASTERISK = "away browser crash first_complaint journeys_asterisk privacy stories watch"
+_TELEPHONES = (
+    "tests/lines/",
+    *(f"tests/e2e/test_{name}.py" for name in _WITH_ASTERISK.split()),
+)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several tests run at a time (``-n``), those with telephones don't. (It must come before
-    the hook of the distribution, which reads the marks.)"""
-    for item in items:
-        lines = item.nodeid.startswith("tests/lines/")
-        if lines or not _TELEPHONES.isdisjoint(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group("telephones"))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Where several tests run at a time (``-n``), those with telephones don't. (Marks of
+    ``xdist_group`` do nothing with this pytest: its tests have no name to add them to.)"""
+    made = LoadScopeScheduling(config, log)
+    made._split_scope = lambda name: "telephones" if name.startswith(_TELEPHONES) else name
+    return made
 
 
 @pytest.hookimpl(tryfirst=True)
