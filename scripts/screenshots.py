@@ -184,6 +184,7 @@ def write_down(triage: Page, pictures: Pictures) -> list[str]:
     """Complaints without a call, the first of them by keyboard; their numbers."""
     triage.keyboard.press("n")
     topic, province, employer, workers = CAME[0]
+    triage.select_option("select[name=channel]", "walk_in")
     triage.select_option("select[name=topic]", topic)
     triage.fill("textarea[name=narrative]", NARRATIVE)
     triage.select_option("select[name=province]", province)
@@ -202,7 +203,13 @@ def write_down(triage: Page, pictures: Pictures) -> list[str]:
     triage.wait_for_selector(".actions button")
     numbers = [triage.url.rsplit("/", 1)[1]]
     for topic, province, employer, workers in CAME[1:]:
-        body = {"topic": topic, "province": province, "employer": employer, "workers": workers}
+        body = {
+            "channel": "letter",
+            "topic": topic,
+            "province": province,
+            "employer": employer,
+            "workers": workers,
+        }
         opened = triage.evaluate(ASK, ["POST", "/api/cases", body | {"narrative": NARRATIVE}])
         numbers.append(opened["number"])
     return numbers

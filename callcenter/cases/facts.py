@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class CaseFact(StrEnum):
-    #: topic, status, unit. Such a Fact and those of the moves are the history of a case.
+    #: topic, channel, status, unit. Such a Fact and those of the moves are the history of a case.
     CASE_OPENED = "case_opened"
     #: event, was, status, unit, actor; reason, wait, target, other where there are any
     CASE_MOVED = "case_moved"

@@ -18,7 +18,7 @@ from callcenter.cases.pins import Weakness
 from callcenter.cases.post import service as post
 from callcenter.cases.reporters import service as reporters
 from callcenter.cases.rules import Rules
-from callcenter.cases.statuses import Actor, CallRole, CaseEvent, CaseStatus
+from callcenter.cases.statuses import Actor, CallRole, CaseEvent, CaseStatus, Channel
 from callcenter.cases.tries import service as tries
 from callcenter.cases.versions import service as versions
 from callcenter.cases.views import CaseForm, CaseView
@@ -94,6 +94,7 @@ def open_case(
     call_key: bytes | None,
     topic: str,
     language: str,
+    channel: Channel = Channel.PHONE,
     told: bool = True,
 ) -> tuple[str, str, str]:
     """A draft with its number from the start, so that a call which drops loses nothing.
@@ -116,6 +117,7 @@ def open_case(
             "number": number,
             "pin_hash": keys.pin_hash(case, pin),
             "status": CaseStatus.DRAFT.value,
+            "channel": channel.value,
             "topic": topic,
             "track": made.track.value,
             "priority": made.priority.value,
@@ -137,6 +139,7 @@ def open_case(
     connection.execute(_INSERT_TOPIC, {"case": case, "topic": topic, "at": given.now})
     data: dict[str, str | int | bool] = {
         "topic": topic,
+        "channel": channel.value,
         "status": CaseStatus.DRAFT.value,
         "unit": unit,
     }

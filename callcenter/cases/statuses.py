@@ -333,6 +333,17 @@ def open311(status: CaseStatus) -> str:
     return "closed" if status in FINAL else "open"
 
 
+class Channel(StrEnum):
+    """How a complaint came to us. Only what comes by telephone may have a call of ours."""
+
+    PHONE = "phone"
+    WALK_IN = "walk_in"
+    LETTER = "letter"
+    EMAIL = "email"
+    WEB = "web"
+    MESSAGE = "message"  #: a short one: SMS, WhatsApp
+
+
 class CallRole(StrEnum):
     """What a call was to a case; what says most comes first."""
 

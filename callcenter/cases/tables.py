@@ -65,6 +65,7 @@ case = Table(
     Column("pin_hash", String(64), nullable=False),
     Column("status", String(16), nullable=False),
     Column("wait_reason", String(16)),
+    Column("channel", String(16), nullable=False),  #: how it came to us
     Column("topic", String(40), nullable=False),  #: the primary one; all are in case_topic
     Column("track", String(16), nullable=False),
     Column("priority", String(2), nullable=False),

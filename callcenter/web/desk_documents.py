@@ -207,6 +207,7 @@ class CaseFile(Document):
     version: int | None = None
     status: str | None = None
     wait: str | None = None
+    channel: str | None = None
     topic: str | None = None
     track: str | None = None
     priority: str | None = None
@@ -287,8 +288,10 @@ class SaveBody(Writing):
 
 
 class IntakeBody(Writing):
-    """A case without a call. ``gathers``: other reporters' complaints are joined under it."""
+    """A case without a call. ``channel``: how it came. ``gathers``: other reporters' complaints are
+    joined under it."""
 
+    channel: Literal["phone", "walk_in", "letter", "email", "web", "message"]
     topic: Code
     language: Language = "id"
     anonymous: bool = False

@@ -24,7 +24,7 @@ from callcenter.cases.errors import BadForm, Refused, StaleCase
 from callcenter.cases.facts import NoteKind
 from callcenter.cases.secrecy import Emergency, Group, Person
 from callcenter.cases.service import cases_of, recordings_of
-from callcenter.cases.statuses import CaseStatus
+from callcenter.cases.statuses import CaseStatus, Channel
 from callcenter.clock import Given
 from callcenter.db import Connection
 from callcenter.people import accounts
@@ -212,8 +212,8 @@ async def recording(number: Number, name: RecordingName, at: SeatOf) -> Response
 @router.post("/cases", status_code=201)
 async def intake(body: documents.IntakeBody, at: SeatOf) -> documents.Opened:
     """A case without a call: somebody came, or wrote. The PIN is told this once."""
-    form = _form(body)
-    number, pin = await at.do(lambda desk: desk.open(form, gathers=body.gathers))
+    form, channel = _form(body), Channel(body.channel)
+    number, pin = await at.do(lambda desk: desk.open(form, channel, gathers=body.gathers))
     return documents.Opened(number=number, pin=pin)
 
 

@@ -369,6 +369,7 @@ def upgrade() -> None:
         sa.Column("pin_hash", sa.String(length=64), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("wait_reason", sa.String(length=16), nullable=True),
+        sa.Column("channel", sa.String(length=16), nullable=False),
         sa.Column("topic", sa.String(length=40), nullable=False),
         sa.Column("track", sa.String(length=16), nullable=False),
         sa.Column("priority", sa.String(length=2), nullable=False),

@@ -542,6 +542,7 @@ def test_pages(store: Store) -> None:
     row = {
         "pin_hash": "-",
         "status": "draft",
+        "channel": "phone",
         "topic": "upah",
         "track": "none",
         "priority": "P3",

@@ -20,7 +20,7 @@ from callcenter.cases.desk.writing import Contact, Form
 from callcenter.cases.errors import Refused, StaleCase
 from callcenter.cases.places import place_of
 from callcenter.cases.secrecy import Access, Group, Person, Place, Secrecy
-from callcenter.cases.statuses import Actor, CaseEvent, CaseStatus
+from callcenter.cases.statuses import Actor, CaseEvent, CaseStatus, Channel
 from callcenter.clock import Given
 from callcenter.db import Connection, Database
 from callcenter.db.keys import Keys
@@ -309,7 +309,7 @@ def test_a_case_is_worked_on_on_both_databases(database: Database, keys: Keys) -
         phones={"+6281200000001": True},
         safe_contact=Contact(may_call=True, safe_from=60, safe_until=120, zone="Asia/Jakarta"),
     )
-    number, pin = hands.do(lambda conn: at(head, conn).open(form))
+    number, pin = hands.do(lambda conn: at(head, conn).open(form, Channel.WALK_IN))
     file = file_of(hands, head, number)
     assert (file["province"], file["regency"], file["incident_on"]) == ("32", "3216", "2026-01-05")
     assert file["phones"] == [{"number": "+6281200000001", "shared": True}]

@@ -405,7 +405,11 @@ def test_a_history_is_read_from_its_facts_alone() -> None:
     texts = [
         msgspec.json.encode({"kind": kind, "at": at, "data": data}).decode()
         for kind, at, data in (
-            ("case_opened", 1, {"topic": "upah", "status": "draft", "unit": "PTSA"}),
+            (
+                "case_opened",
+                1,
+                {"topic": "upah", "channel": "phone", "status": "draft", "unit": "PTSA"},
+            ),
             ("case_moved", 2, {"event": "file", "status": "new", "unit": "PTSA"}),
             ("contact_tried", 3, {}),
             ("statute_set", 4, {"code": "mediation", "on": "2026-03-02"}),

@@ -55,6 +55,7 @@ def take_down_with_pin(page: Page, served: Served) -> tuple[str, str]:
     page.goto(f"{served.url}/cases")
     expect(page.locator("nav.lists a").first).to_be_visible()
     page.keyboard.press("n")
+    page.select_option("select[name=channel]", "letter")
     page.select_option("select[name=topic]", "upah_tunggak")
     page.fill("textarea[name=narrative]", STORY)
     page.fill("input[name=employer]", "CV Contoh Sejahtera")
@@ -238,6 +239,7 @@ def test_a_reporter_withdraws_at_the_desk_by_their_pin(triage: Page, served: Ser
 
 def test_of_an_anonymous_reporter_nothing_is_asked_or_kept(triage: Page, served: Served) -> None:
     triage.keyboard.press("n")
+    triage.select_option("select[name=channel]", "letter")
     triage.select_option("select[name=topic]", "lembur")
     triage.fill("textarea[name=narrative]", STORY)
     triage.fill("input[name=name]", "Siti Rahasia")

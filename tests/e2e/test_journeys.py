@@ -412,7 +412,9 @@ async def test_forty_workers_of_one_factory(hotline: Journey) -> None:
     assert len(mass["cases"]) == 39
     # The officer of the union reports for all: one case that gathers them.
     opened = await triage.ask(
-        "POST", "/api/cases", {"topic": "thr", "employer": "PT Maju Bersama", "gathers": True}
+        "POST",
+        "/api/cases",
+        {"channel": "letter", "topic": "thr", "employer": "PT Maju Bersama", "gathers": True},
     )
     parent = opened["number"]
     for number, _ in children:

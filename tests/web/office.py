@@ -28,7 +28,7 @@ def numbers_next(number: str) -> str:
 
 async def brought(who: Browser, topic: str = "upah_tunggak", **more: object) -> tuple[str, str]:
     """Number and PIN of a complaint that somebody brought to the desk."""
-    given = {"topic": topic, "province": "32", **SECRETS, **more}
+    given = {"channel": "walk_in", "topic": topic, "province": "32", **SECRETS, **more}
     body = {name: value for name, value in given.items() if value is not None}
     answer = await who.post("/api/cases", body)
     assert answer.status_code == 201, answer.text

@@ -274,7 +274,7 @@ async def test_many_reporters_are_joined_under_a_case_that_gathers_them(desks: H
 
 async def test_a_supervisor_opens_a_closed_case_again_and_makes_none(desks: House) -> None:
     triage, watcher = await desks.signed_in("petugas"), await desks.signed_in("penyelia")
-    made = await watcher.post("/api/cases", {"topic": "thr"})
+    made = await watcher.post("/api/cases", {"channel": "letter", "topic": "thr"})
     assert (made.status_code, made.json()["error"]["fields"]) == (409, {"event": "not_yours"})
     number = await intake(triage)
     await move(triage, number, "verify")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from callcenter.cases.statuses import Channel
 from tests.web.conftest import House
 from tests.web.office import (
     file_of,
@@ -96,10 +97,27 @@ async def test_a_move_that_is_refused_names_the_field(
     assert (await file_of(triage, number))["status"] == "verifying"
 
 
+async def test_how_a_complaint_came_is_said_and_kept(desks: House) -> None:
+    triage = await desks.signed_in("petugas")
+    for wrong in ({}, {"channel": "pigeon"}):
+        answer = await triage.post("/api/cases", {"topic": "thr", **wrong})
+        assert answer.status_code == 422
+        assert answer.json()["error"]["fields"].keys() == {"channel"}
+    for channel in Channel:
+        file = await file_of(triage, await intake(triage, channel=channel.value))
+        assert file["channel"] == channel
+        (opened,) = (one for one in file["timeline"] if one["kind"] == "case_opened")
+        assert opened["data"]["channel"] == channel
+
+
 async def test_how_a_reporter_may_be_reached_is_checked_and_kept(desks: House) -> None:
     triage = await desks.signed_in("petugas")
     contact = {"may_message": True, "safe_from": 1080, "safe_until": 1260, "zone": "Asia/Hong_Kong"}
-    wrong = {"topic": "pmi_ln", "safe_contact": {**contact, "zone": "Mars/Olympus"}}
+    wrong = {
+        "channel": "web",
+        "topic": "pmi_ln",
+        "safe_contact": {**contact, "zone": "Mars/Olympus"},
+    }
     answer = await triage.post("/api/cases", wrong)
     assert (answer.status_code, answer.json()["error"]["fields"].keys()) == (422, {"safe_contact"})
     number = await intake(triage, "pmi_ln", safe_contact=contact)
@@ -110,11 +128,17 @@ async def test_how_a_reporter_may_be_reached_is_checked_and_kept(desks: House) -
 async def test_a_narrative_of_ten_megabytes_is_refused(desks: House) -> None:
     triage = await desks.signed_in("petugas")
     for size, status in ((10_000_000, 413), (20_001, 422)):
-        answer = await triage.post("/api/cases", {"topic": "thr", "narrative": "x" * size})
+        answer = await triage.post(
+            "/api/cases", {"channel": "letter", "topic": "thr", "narrative": "x" * size}
+        )
         assert answer.status_code == status
-    turned = await triage.post("/api/cases", {"topic": "thr", "narrative": "abc\u202edef"})
+    turned = await triage.post(
+        "/api/cases", {"channel": "letter", "topic": "thr", "narrative": "abc\u202edef"}
+    )
     assert (turned.status_code, turned.json()["error"]["fields"].keys()) == (422, {"narrative"})
-    arabic = await triage.post("/api/cases", {"topic": "thr", "narrative": "أجور\nغير مدفوعة"})
+    arabic = await triage.post(
+        "/api/cases", {"channel": "letter", "topic": "thr", "narrative": "أجور\nغير مدفوعة"}
+    )
     assert arabic.status_code == 201  # the letters themselves need no such signs
 
 

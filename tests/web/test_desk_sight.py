@@ -175,7 +175,7 @@ async def test_glass_is_broken_for_an_hour_with_a_reason_that_is_kept(desks: Hou
 
 async def test_an_anonymous_case_keeps_nobody(desks: House) -> None:
     triage = await desks.signed_in("petugas")
-    named = {"topic": "thr", "anonymous": True, "name": "Budi"}
+    named = {"channel": "letter", "topic": "thr", "anonymous": True, "name": "Budi"}
     refused = await triage.post("/api/cases", named)
     assert (refused.status_code, refused.json()["error"]["fields"].keys()) == (422, {"name"})
     number = await intake(triage, name=None, anonymous=True)

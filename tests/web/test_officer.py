@@ -80,6 +80,7 @@ async def test_reading_a_case_is_written_into_it(house: House) -> None:
     answer = await officer.get(f"/api/cases/{row['number']}")
     case = CaseFile.model_validate(answer.json())
     assert (case.number, case.topic, case.status) == (row["number"], "upah", "draft")
+    assert case.channel == "phone"
     assert case.calls is not None
     assert case.timeline is not None
     assert [one.role for one in case.calls] == ["opened"]

@@ -37,8 +37,8 @@ _LOOKED: Final = (CaseFact.CASE_READ.value, CaseFact.GLASS_BROKEN.value, CaseFac
 #: What of a case is the reporter's to read as it was before.
 _EARLIER: Final = ("topic", "status", "narrative", "employer", "public_note", "anonymous", "secret")
 _PLAIN: Final = (
-    "number", "topic", "track", "priority", "language", "anonymous", "secret", "province",
-    "regency", "workers", "outcome",
+    "number", "channel", "topic", "track", "priority", "language", "anonymous", "secret",
+    "province", "regency", "workers", "outcome",
 )  # fmt: skip
 
 ABOUT: Final = {

@@ -21,7 +21,7 @@ GROUPS: Final[Mapping[str, Group]] = MappingProxyType(
     {
         **dict.fromkeys(
             (
-                "number", "status", "wait", "topic", "track", "priority", "compartment",
+                "number", "status", "wait", "channel", "topic", "track", "priority", "compartment",
                 "anonymous", "secret", "unit", "officer", "custodian", "language", "province",
                 "regency", "incident_on", "workers", "outcome", "gathers", "opened_at",
                 "updated_at", "due_at", "late_days", "version", "public_note", "clocks",

@@ -347,6 +347,8 @@ export interface CaseFile {
   version?: number;
   status?: string;
   wait?: string | null;
+  /** How it came to us. */
+  channel?: string;
   topic?: string;
   track?: string;
   priority?: string;

@@ -26,6 +26,7 @@ export function Facts({ file }: { file: CaseFile }) {
     [desk.unit, file.unit && unitName(file.unit)],
     [desk.officer, file.officer],
     [t.custodian, file.custodian],
+    [desk.channel, file.channel && word(desk.channels, file.channel)],
     [t.opened, file.opened_at && dayAndTime(file.opened_at)],
     [t.updated, file.updated_at && dayAndTime(file.updated_at)],
   ];

@@ -30,6 +30,7 @@ const PERSONAL: readonly TypedName[] = [
 const PLAIN = NAMES.filter((name) => !PERSONAL.includes(name) && name !== "summary");
 
 interface Draft {
+  channel: string;
   typed: Partial<Typed>;
   language: "id" | "en";
   anonymous: boolean;
@@ -61,6 +62,7 @@ function IntakeForm({ done }: { done: (opened: Opened) => void }) {
   const { desk, language } = words.value;
   const t = desk.intakePage;
   const [draft, setDraft] = useDraft<Draft>("new", {
+    channel: "",
     typed: {},
     language: "id",
     anonymous: false,
@@ -83,8 +85,8 @@ function IntakeForm({ done }: { done: (opened: Opened) => void }) {
         ([name]) => named || !PERSONAL.includes(name as TypedName),
       ),
     );
-    const { language, anonymous, gathers } = draft;
-    const body = { ...opening(typed, named), language, anonymous, gathers };
+    const { channel, language, anonymous, gathers } = draft;
+    const body = { ...opening(typed, named), channel, language, anonymous, gathers };
     setBusy(true);
     try {
       const opened = await post<Opened>("/api/cases", body);
@@ -99,6 +101,24 @@ function IntakeForm({ done }: { done: (opened: Opened) => void }) {
     <form ref={form} class="panel edit-form" onSubmit={submit} onKeyDown={sendsForm}>
       <h1>{t.title}</h1>
       <p class="explain">{t.intro}</p>
+      <div class="case-fields">
+        <label class="field">
+          <span>{desk.channel}</span>
+          <select
+            name="channel"
+            required
+            value={draft.channel}
+            onChange={(event) => change({ channel: event.currentTarget.value })}
+          >
+            {draft.channel === "" && <option value="">{desk.act.choose}</option>}
+            {Object.entries(desk.channels).map(([code, name]) => (
+              <option key={code} value={code}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </label>
+      </div>
       <Fields
         values={values}
         names={PLAIN}

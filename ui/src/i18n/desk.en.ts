@@ -28,6 +28,15 @@ export const desk: typeof indonesian = {
   officer: "Officer",
   notAccepted: "not accepted yet",
   intake: "New complaint",
+  channel: "How it came",
+  channels: {
+    phone: "By telephone",
+    walk_in: "In person",
+    letter: "By letter",
+    email: "By e-mail",
+    web: "By web form",
+    message: "By message (SMS, WhatsApp)",
+  },
   shortcuts: "Shortcuts",
   keys: {
     rows: "choose a case",
@@ -327,6 +336,7 @@ export const desk: typeof indonesian = {
       track: "track",
       priority: "priority",
       compartment: "compartment",
+      channel: "how it came",
       anonymous: "anonymous",
       secret: "secret",
       unit: "unit",

@@ -29,6 +29,15 @@ export const desk = {
   officer: "Petugas",
   notAccepted: "belum diterima",
   intake: "Pengaduan baru",
+  channel: "Cara masuk",
+  channels: {
+    phone: "Lewat telepon",
+    walk_in: "Datang sendiri",
+    letter: "Lewat surat",
+    email: "Lewat surel",
+    web: "Lewat formulir web",
+    message: "Lewat pesan (SMS, WhatsApp)",
+  } as Words,
   shortcuts: "Tombol pintas",
   keys: {
     rows: "pilih kasus",
@@ -331,6 +340,7 @@ export const desk = {
       track: "jalur",
       priority: "prioritas",
       compartment: "golongan",
+      channel: "cara masuk",
       anonymous: "anonim",
       secret: "rahasia",
       unit: "unit",

@@ -23,7 +23,7 @@ from callcenter.cases.hand.service import Moved, Work, take
 from callcenter.cases.reporters import service as reporters
 from callcenter.cases.rules import Rules
 from callcenter.cases.secrecy import Emergency, Person, Place
-from callcenter.cases.statuses import FINAL, Actor, CaseEvent, CaseStatus, Field
+from callcenter.cases.statuses import FINAL, Actor, CaseEvent, CaseStatus, Channel, Field
 from callcenter.cases.versions import service as versions
 from callcenter.cases.views import Change
 from callcenter.cases.work import telling
@@ -128,9 +128,10 @@ class Desk:
                 break
         return work.keep(self.person.id)
 
-    def open(self, form: Form, *, gathers: bool = False) -> tuple[str, str]:
-        """A case without a call: somebody came, or wrote. Gives number and PIN, which are shown
-        once. ``gathers``: many reporters' complaints will be joined under it, so it has none.
+    def open(self, form: Form, channel: Channel, *, gathers: bool = False) -> tuple[str, str]:
+        """A case without a call: somebody came, or wrote, by ``channel``. Gives number
+        and PIN, which are shown once. ``gathers``: many reporters' complaints will be joined under
+        it, so it has none.
 
         Raises:
             Refused: ``not_yours``.
@@ -153,6 +154,7 @@ class Desk:
             call_key=None,
             topic=topic,
             language=form.language or "id",
+            channel=channel,
         )
         work = take(self.connection, self.keys, self.given, self.rules, case)
         work.change({"gathers": gathers})

@@ -56,9 +56,9 @@ _LINKED = {
 }
 #: Columns that are shown as they are.
 _PLAIN: Final = (
-    "number", "status", "topic", "track", "priority", "compartment", "anonymous", "secret", "unit",
-    "officer", "custodian", "language", "province", "regency", "workers", "outcome", "gathers",
-    "opened_at", "updated_at", "due_at", "version", "public_note",
+    "number", "status", "channel", "topic", "track", "priority", "compartment", "anonymous",
+    "secret", "unit", "officer", "custodian", "language", "province", "regency", "workers",
+    "outcome", "gathers", "opened_at", "updated_at", "due_at", "version", "public_note",
 )  # fmt: skip
 #: Which notes are of which group; whoever sees the case sees the public ones.
 NOTE_GROUPS: Final = {
