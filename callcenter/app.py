@@ -62,7 +62,7 @@ from callcenter.telephony.asterisk.line import AsteriskLine
 from callcenter.telephony.asterisk.watch import Watch
 from callcenter.telephony.mail import mail_sender
 from callcenter.telephony.messenger import Messenger
-from callcenter.telephony.performer import Performer
+from callcenter.telephony.performer import Performer, numbers
 from callcenter.telephony.recordings import Recordings
 from callcenter.telephony.registrations import Registrations
 from callcenter.telephony.simulator.day import Day, Plan, WatchedDatabase, working_hours
@@ -289,7 +289,7 @@ def _calls(
         process=secrets.token_hex(8),
         perform=perform,
     )
-    performer = Performer(lines, calls.performed)
+    performer = Performer(lines, calls.performed, numbers(store.db, store.keys))
     return calls, performer
 
 

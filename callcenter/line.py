@@ -136,16 +136,21 @@ class Turn(_Word, frozen=True, tag="turn"):
 
 
 class DeviceKind(StrEnum):
-    """What an agent answers with."""
+    """What an agent answers with; and a citizen whom we call."""
 
     BROWSER = "browser"  #: the console's softphone; answering it accepts
     SIP = "sip"  #: a SIP address; answering it accepts
     PHONE = "phone"  #: a telephone number; accepts by pressing 1, so no voicemail takes a citizen
     SIMULATED = "simulated"  #: the simulator's: answered by the click in the console
+    CALLER = "caller"  #: the telephone of the citizen of a call, called back; no agent has it
 
 
 class Device(_Word, frozen=True, tag="device"):
-    """``address``: an agent id (browser, simulated), ``sip:…``, or an E.164 number."""
+    """``address``: an agent id (browser, simulated), ``sip:…``, or an E.164 number.
+
+    Of a ``caller`` it is the id of the call as long as it is kept, and the number only for the line
+    that dials it: a citizen's number is written in one place. Empty: it is not known any more.
+    """
 
     kind: DeviceKind
     address: str
@@ -157,7 +162,8 @@ class RingLeg(_Word, frozen=True, tag="ring_leg"):
     Answered by :class:`LegRinging`, :class:`LegAnswered`, :class:`LegGone` or :class:`Refused`;
     :class:`LegQueued` before these where it has to wait. Where a Turn is kept for it, what answers
     that Turn may stand for :class:`LegAnswered`.
-    The line stops ringing by itself after ``most_s``.
+    The line stops ringing by itself after ``most_s``. A ``caller`` who can't ever be rung at that
+    number is :class:`Refused` with ``FAILED``.
     """
 
     leg: str

@@ -25,7 +25,7 @@ from callcenter.line import Device, DeviceKind, Line, Signal
 from callcenter.people.permissions import Role
 from callcenter.people.tables import account
 from callcenter.queue import service as queue
-from callcenter.telephony.performer import Performer
+from callcenter.telephony.performer import Performer, numbers
 from callcenter.telephony.recordings import Recordings
 from callcenter.telephony.simulator.line import SimulatorLine
 from callcenter.topics import uppers
@@ -63,7 +63,7 @@ class Hotline:
             process="test",
             perform=self._perform,
         )
-        self.performer = Performer(lines, self.calls.performed)
+        self.performer = Performer(lines, self.calls.performed, numbers(database, keys))
         self.desk = Desk(self.calls)
         self.recordings = Recordings(
             database, keys, self.clock, folder=folder / "recordings", lines=lines, calls=self.calls

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from sqlalchemy import (
     BigInteger,
@@ -345,11 +347,19 @@ def who_rang(connection: Connection, keys: Keys, call_id: str) -> Said | None:
     row = connection.execute(by_key(call, lock=True), {"key": call_id}).first()
     if row is None or not row.key:
         return None
-    number = None
-    if row.number is not None:
-        key = keys.open(row.key, owner(call_id))
-        number = key.decrypt(row.number, "call.number").decode()
-    return Said(row.state != CallState.ENDED.value, row.started_at, number)
+    return Said(row.state != CallState.ENDED.value, row.started_at, _number(keys, row))
+
+
+def number_of(connection: Connection, keys: Keys, call_id: str) -> str | None:
+    """The caller's number; None when it is withheld or forgotten, or there is no such call."""
+    row = connection.execute(by_key(call), {"key": call_id}).first()
+    return None if row is None or not row.key else _number(keys, row)
+
+
+def _number(keys: Keys, row: Row[Any]) -> str | None:
+    if row.number is None:
+        return None
+    return keys.open(row.key, owner(row.id)).decrypt(row.number, "call.number").decode()
 
 
 def forget_caller(connection: Connection, call_id: str, reconnect: str | None = None) -> None:

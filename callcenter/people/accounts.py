@@ -82,6 +82,8 @@ def check(new: NewAccount) -> None:
     if new.device is not None:
         if new.role is not Role.AGENT:
             wrong["device"] = "only an agent has one"
+        elif new.device.kind is DeviceKind.CALLER:
+            wrong["device"] = "an agent's is browser, sip, phone or simulated"
         elif new.device.kind in (DeviceKind.SIP, DeviceKind.PHONE) and not new.device.address:
             wrong["device"] = "a SIP device or a phone needs an address"
     try:

@@ -9,10 +9,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
+import msgspec
+
+from callcenter.calls import tables
 from callcenter.calls.service import Send, Sent
-from callcenter.line import Command, DropRecording, EndLeg, EndRoom, Line, RingLeg, Turn
+from callcenter.db import Database, DatabaseAway
+from callcenter.db.keys import Keys
+from callcenter.line import (
+    Command,
+    Device,
+    DeviceKind,
+    DropRecording,
+    EndLeg,
+    EndRoom,
+    Line,
+    RingLeg,
+    Turn,
+)
 
 log = logging.getLogger(__name__)
 
@@ -31,12 +47,31 @@ def _lane(command: Command) -> str:
             return command.name
 
 
-class Performer:
-    """Hands what was decided to ``lines``; ``done`` is told the id of each finished Command."""
+#: The id of a call → its caller's number in E.164; None: it is not known (any more).
+Numbers = Callable[[str], Awaitable[str | None]]
 
-    def __init__(self, lines: Mapping[str, Line], done: Callable[[str], None]) -> None:
+
+def numbers(database: Database, keys: Keys) -> Numbers:
+    """The numbers that are kept in ``database``."""
+
+    async def number_of(call: str) -> str | None:
+        return await database.read(partial(tables.number_of, keys=keys, call_id=call))
+
+    return number_of
+
+
+class Performer:
+    """Hands what was decided to ``lines``; ``done`` is told the id of each finished Command.
+
+    ``number_of`` knows whom to dial when a citizen is called back; a Command names the call.
+    """
+
+    def __init__(
+        self, lines: Mapping[str, Line], done: Callable[[str], None], number_of: Numbers
+    ) -> None:
         self._lines = lines
         self._done = done
+        self._number_of = number_of
         self._lanes: dict[str, deque[Turn | Sent]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -98,11 +133,23 @@ class Performer:
             log.exception("%s could not perform a Turn (rev %d)", line.name, turn.rev)
 
     async def _do(self, line: Line, sent: Sent) -> None:
+        command = sent.command
         try:
-            await line.do(sent.command)
+            if isinstance(command, RingLeg) and command.device.kind is DeviceKind.CALLER:
+                command = await self._to_number(command)
+            await line.do(command)
+        except DatabaseAway as away:
+            log.warning("nobody knows whom to ring: %s", away)
+            return
         except (ConnectionError, TimeoutError) as away:
             log.warning("%s is away: %s", line.name, away)
             return
         except Exception:
-            log.exception("%s could not do %s", line.name, type(sent.command).__name__)
+            log.exception("%s could not do %s", line.name, type(command).__name__)
         self._done(sent.id)
+
+    async def _to_number(self, ring: RingLeg) -> RingLeg:
+        """``ring`` with the number in the place of the call. Nobody can be rung without: a line
+        refuses that."""
+        number = await self._number_of(ring.device.address)
+        return msgspec.structs.replace(ring, device=Device(DeviceKind.CALLER, number or ""))

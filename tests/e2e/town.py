@@ -32,7 +32,7 @@ from callcenter.line import Device, DeviceChanged, DeviceKind, Line, Signal, Tur
 from callcenter.people.tables import account
 from callcenter.queue import service as queue
 from callcenter.queue.agents import AgentState
-from callcenter.telephony.performer import Performer
+from callcenter.telephony.performer import Performer, numbers
 from callcenter.telephony.recordings import Recordings
 from callcenter.telephony.twilio.house import Options
 from callcenter.telephony.twilio.line import TwilioLine
@@ -121,7 +121,7 @@ class Hotline:
             process=f"process-{next(_processes)}",
             perform=self._perform,
         )
-        self.performer = Performer(lines, self.calls.performed)
+        self.performer = Performer(lines, self.calls.performed, numbers(database, keys))
         self.desk = Desk(self.calls)
         recordings = Recordings(
             database, keys, clock, folder=town.folder / "recordings", lines=lines, calls=self.calls

@@ -175,7 +175,7 @@ class History:
     # --- people -----------------------------------------------------------------------------------
 
     async def _agent(self, name: str) -> None:
-        kind = self.rng.choice(tuple(DeviceKind))
+        kind = self.rng.choice([kind for kind in DeviceKind if kind is not DeviceKind.CALLER])
         topics = shipped()[1]
         known = frozenset(topic for topic in topics if self.rng.random() < 0.8)
         signing_on = self.center.sign_on(name, line.Device(kind, name), known)

@@ -106,6 +106,7 @@ async def test_an_ipv6_network_is_one_address(
         ({"language": "fr"}, {"language"}),
         ({"password": "short"}, {"password"}),
         ({"device": Device(DeviceKind.SIP, "sip:a@b")}, {"device"}),
+        ({"role": Role.AGENT, "device": Device(DeviceKind.CALLER, "+62811000111")}, {"device"}),
         ({"username": "", "name": "", "password": ""}, {"username", "name", "password"}),
     ],
 )

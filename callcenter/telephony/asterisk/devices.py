@@ -158,7 +158,7 @@ class Devices:
             case DeviceKind.SIP:
                 address = sip_address(device.address)
                 return f"PJSIP/desk/{address}" if address else None
-            case DeviceKind.PHONE:
+            case DeviceKind.PHONE | DeviceKind.CALLER:
                 number = phone_number(device.address, self._prefixes)
                 if number is None or self._trunk is None:
                     return None

@@ -68,7 +68,7 @@ def destination(device: Device, prefixes: tuple[str, ...]) -> str | None:
             return name and f"client:{name}"
         case DeviceKind.SIP:
             return device.address if _SIP.fullmatch(device.address) else None
-        case DeviceKind.PHONE:
+        case DeviceKind.PHONE | DeviceKind.CALLER:
             allowed = device.address.startswith(prefixes)
             return device.address if allowed and E164.fullmatch(device.address) else None
         case DeviceKind.SIMULATED:
