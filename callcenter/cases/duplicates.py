@@ -25,7 +25,8 @@ DAY_MS: Final = 86_400_000
 class Complaint(msgspec.Struct, frozen=True):
     """What is compared of a case. ``reporter``: a keyed hash, None when there is no reporter or
     nobody knows who; ``employer``: as :func:`words.employer` gives it, "" when unknown; ``topic``:
-    the upper one, because the same story is told under two lower ones. ``joined``: the parent."""
+    the upper one, because the same story is told under two lower ones. ``joined``: the parent;
+    ``over``: nobody works on it any more."""
 
     case: str
     opened_at: int
@@ -37,6 +38,7 @@ class Complaint(msgspec.Struct, frozen=True):
     merged: bool = False
     joined: str | None = None
     parent: bool = False
+    over: bool = False
 
 
 class Kind(StrEnum):
@@ -84,6 +86,7 @@ def suggest(new: Complaint, others: Iterable[Complaint]) -> list[Suggestion]:
 class Refusal(StrEnum):
     SELF = "self"
     MERGED = "merged"  #: one of them is part of another case already
+    OVER = "over"  #: nobody would work on it: open that case again first
     ANONYMOUS = "anonymous"  #: nobody knows whether it is the same person
     REPORTER = "reporter"  #: two people, or unknown ones: join them under a parent
     PARENT = "parent"  #: one of them is a parent, or is not
@@ -93,7 +96,7 @@ class Refusal(StrEnum):
 
 
 def may_merge(one: Complaint, other: Complaint) -> Refusal | None:
-    """Whether two cases may become one. None: they may."""
+    """Whether ``one`` may go on as ``other``. None: it may."""
     if one.case == other.case:
         return Refusal.SELF
     if one.merged or other.merged:
@@ -106,7 +109,7 @@ def may_merge(one: Complaint, other: Complaint) -> Refusal | None:
         return Refusal.REPORTER
     if one.compartment is not other.compartment:
         return Refusal.COMPARTMENT
-    return None
+    return Refusal.OVER if other.over else None
 
 
 def may_join(child: Complaint, parent: Complaint) -> Refusal | None:

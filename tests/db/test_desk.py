@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from callcenter.cases.desk import service as lists
 from callcenter.cases.desk.acts.service import Desk
 from callcenter.cases.desk.file import service as files
 from callcenter.cases.desk.file.service import NoCase
+from callcenter.cases.desk.joining import service as joining
 from callcenter.cases.desk.rights import GROUPS
 from callcenter.cases.desk.service import List, Search
 from callcenter.cases.desk.writing import Contact, Form
@@ -339,3 +342,37 @@ def test_a_case_is_worked_on_on_both_databases(database: Database, keys: Keys) -
         hands.do(lambda conn: at(head, conn).save(number, file["version"], statutes))
     told = [name for one in stale.value.changes for name in one.fields]
     assert {"summary", "status"} <= set(told)
+
+
+def test_two_cases_are_not_merged_into_each_other_at_once(database: Database, keys: Keys) -> None:
+    hands = Hands(database, keys)
+    triage = Person("rina", Role.OFFICER, "PTSA")
+    form = Form(topic="thr", province="32", name="Budi", phones={"+6281200000001": False})
+
+    def at(conn: Connection) -> Desk:
+        return Desk(conn, keys, Given(hands.now), RULES, triage)
+
+    numbers = [hands.do(lambda conn: at(conn).open(form, Channel.WALK_IN))[0] for _ in range(2)]
+    cases = hands.do(lambda conn: [at(conn).look(of).row["id"] for of in numbers])
+    for case in cases:
+        hands.set(case, reporter=hands.row(cases[0])["reporter"])
+        hands.move(case, CaseEvent.VERIFY, Actor.TRIAGE, "rina")
+    merged, tried = threading.Event(), threading.Event()
+
+    def merge(conn: Connection, one: int) -> None:
+        version = at(conn).look(numbers[one]).row["version"]
+        joining.merge(at(conn), numbers[one], numbers[1 - one], version, same_person=False)
+
+    def first(conn: Connection) -> None:
+        merge(conn, 0)
+        merged.set()
+        tried.wait(1)  # or the other one waits for us
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(hands.do, first)
+        assert merged.wait(30)
+        with pytest.raises(Refused, match="merged"):
+            hands.do(lambda conn: merge(conn, 1))
+        tried.set()
+        done.result(30)
+    assert [hands.row(case)["merged_into"] for case in cases] == [cases[1], None]

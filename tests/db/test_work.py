@@ -183,6 +183,10 @@ def test_only_cases_of_one_person_are_merged(desk: Desk) -> None:
     for wrong in ("2600000000", "garbage"):
         with pytest.raises(Refused, match="unknown"):
             desk.move(one, E.MERGE, A.TRIAGE, "tri", other=wrong)
+    desk.set(other, status="withdrawn")  # nobody works on that one: who asked would be forgotten
+    with pytest.raises(Refused, match="over"):
+        desk.move(one, E.MERGE, A.TRIAGE, "tri", other=number)
+    desk.set(other, status="new")
     desk.move(one, E.MERGE, A.TRIAGE, "tri", other=number)
     assert desk.row(one)["merged_into"] == other
 

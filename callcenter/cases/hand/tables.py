@@ -14,6 +14,7 @@ from callcenter.cases.deadlines import Code
 from callcenter.cases.duplicates import Complaint
 from callcenter.cases.escalation import Escalation, Level
 from callcenter.cases.rules import Rules
+from callcenter.cases.statuses import FINAL, CaseStatus
 from callcenter.cases.work import history
 from callcenter.db.tables import fact
 from callcenter.topics import Compartment, upper
@@ -72,6 +73,7 @@ def complaint(rules: Rules, row: Mapping[str, Any]) -> Complaint:
         merged=row["merged_into"] is not None,
         joined=row["parent"],
         parent=row["gathers"],
+        over=CaseStatus(row["status"]) in FINAL,
     )
 
 

@@ -109,6 +109,13 @@ def test_merging(changes: dict[str, object], refusal: Refusal | None) -> None:
     assert may_merge(old, BASE) is refusal
 
 
+def test_nothing_goes_on_as_what_is_over() -> None:
+    over = other(over=True)
+    assert may_merge(BASE, over) is Refusal.OVER
+    assert may_merge(over, BASE) is None
+    assert suggest(BASE, [over]) == []
+
+
 def test_two_unknown_reporters_are_not_one() -> None:
     one, two = other("a", reporter=None), other("b", reporter=None)
     assert may_merge(one, two) is Refusal.REPORTER
