@@ -95,7 +95,16 @@ class Seat:
 
     async def change(self, number: str, what: Callable[[Desk], object]) -> CaseFile:
         """The case after ``what`` was done to it."""
-        await self.do(what)
+
+        def change(desk: Desk) -> None:
+            what(desk)
+            desk.answer(number)
+
+        try:
+            await self.do(change)
+        except StaleCase:  # which says what others wrote
+            await self.do(lambda desk: desk.answer(number))
+            raise
         return await self.file(number)
 
     async def file(self, number: str) -> CaseFile:
@@ -182,7 +191,8 @@ async def find(
 @router.get("/cases/{number}", response_model_exclude_unset=True)
 async def one(number: Number, at: SeatOf) -> CaseFile:
     """One case as far as I may see it. That I read it is written into it."""
-    return await at.change(number, lambda desk: desk.read(number))
+    await at.do(lambda desk: desk.read(number))
+    return await at.file(number)
 
 
 @router.get(

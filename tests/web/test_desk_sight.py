@@ -96,8 +96,8 @@ async def test_a_complaint_about_officials_exists_for_the_inspectorate_alone(des
     assert (await file_of(inspector, number))["narrative"] == SECRETS["narrative"]
     file = await move(inspector, number, "verify")
     assert file["status"] == "verifying"
-    assert kinds(desks, number)[-1][0] == "case_moved"
-    assert ("case_read", desks.ids["itjen"]) in kinds(desks, number)
+    told = ("case_read", "case_moved", "case_read")  # the answer to a move shows the case, too
+    assert kinds(desks, number)[-3:] == [(kind, desks.ids["itjen"]) for kind in told]
 
 
 async def test_an_officer_who_changes_units_sees_the_other_ones_cases_at_once(
@@ -124,6 +124,24 @@ async def test_sensitive_cases_are_for_who_is_named_for_them(desks: House) -> No
     assert await listed(head, "triage") == {number}
     await file_of(head, number)
     assert kinds(desks, number)[-1] == ("case_read", desks.ids["kepala"])
+
+
+async def test_no_way_to_read_a_sensitive_case_leaves_no_trace(desks: House) -> None:
+    head = await desks.signed_in("kepala")
+    number = await intake(head, "kekerasan")
+    version = (await file_of(head, number))["version"]
+    path = f"/api/cases/{number}"
+    for ask in (
+        lambda: head.put(path, {"version": version}),  # which changes nothing
+        lambda: head.post(f"{path}/parent", {"parent": None}),
+        lambda: head.post(f"{path}/remind", {}),
+        lambda: head.post(f"{path}/remind", {}),  # pressed already
+        lambda: head.put(path, {"version": 1, "summary": "x"}),  # too late: told what was changed
+    ):
+        before = len(kinds(desks, number))
+        answer = await ask()
+        assert SECRETS["narrative"] in answer.text
+        assert desks.ids["kepala"] in {who for _, who in kinds(desks, number)[before:]}
 
 
 async def test_a_case_that_is_not_secret_can_be_read_by_other_units(desks: House) -> None:

@@ -77,6 +77,15 @@ class Desk:
         append(self.connection, self.keys, [Fact(CaseFact.CASE_READ, self.given.now, **about)])
         return case
 
+    def answer(self, number: str) -> None:
+        """What was done is answered with the whole case: of a watched one that is a reading."""
+        try:
+            watched = secrecy_of(self.look(number).row).compartment in secrecy.WATCHED
+        except NoCase:  # it went out of sight by what was done
+            return
+        if watched:
+            self.read(number)
+
     def take(self, number: str, version: int | None = None) -> tuple[Work, Rights]:
         """The case in hand, and what the person may do with it.
 
