@@ -171,12 +171,12 @@ ASK = """async ([method, path, body]) => {
 }"""
 
 
-def move(page: Page, number: str, event: str, **fields: str) -> None:
-    """Somebody at ``page`` does ``event`` to a case."""
+def move(page: Page, number: str, event: str, *, together: bool = False, **fields: str) -> None:
+    """Somebody at ``page`` does ``event`` to a case; ``together``: and to those under it."""
     version = page.evaluate(
         "(path) => fetch(path).then((answer) => answer.json())", f"/api/cases/{number}"
     )["version"]
-    body = {"event": event, "version": version, "fields": fields}
+    body = {"event": event, "version": version, "fields": fields, "copy": together}
     page.evaluate(ASK, ["POST", f"/api/cases/{number}/moves", body])
 
 
@@ -241,6 +241,7 @@ def read(served: Served, pictures: Pictures) -> None:
     pictures.take(officer, "case-decline")
     officer.click("form.move button:not([type=submit])")
     conflict(officer, pictures)
+    many(triage, officer, served, pictures)
     officer.goto(f"{served.url}/directory")
     officer.wait_for_selector("tbody")
     pictures.take(officer, "directory")
@@ -250,6 +251,25 @@ def read(served: Served, pictures: Pictures) -> None:
     officer.wait_for_selector("[data-event=follow_up]")
     officer.click("[data-event=follow_up]")
     pictures.take(officer, "case-close-dark-en")
+
+
+def many(triage: Page, officer: Page, served: Served, pictures: Pictures) -> None:
+    """Complaints of several reporters under one case, which is about to be closed with them."""
+    about = {"channel": "letter", "topic": "thr", "province": "32", "employer": "PT Contoh Jaya"}
+    body = about | {"narrative": NARRATIVE}
+    cases = [triage.evaluate(ASK, ["POST", "/api/cases", body]) for _ in range(3)]
+    parent = triage.evaluate(ASK, ["POST", "/api/cases", about | {"gathers": True}])["number"]
+    joined = {"children": [one["number"] for one in cases]}
+    triage.evaluate(ASK, ["POST", f"/api/cases/{parent}/children", joined])
+    move(triage, parent, "verify", together=True)
+    move(triage, parent, "route", together=True, unit="P32")
+    move(officer, parent, "accept", together=True)
+    officer.goto(f"{served.url}/cases/{parent}")
+    officer.click("[data-event=follow_up]")
+    officer.fill("textarea[name=public_note]", "Perusahaan diperintahkan membayar THR.")
+    officer.select_option("select[name=outcome]", "notice")
+    pictures.take(officer, "case-parent", whole=True)
+    officer.click("form.move button:not([type=submit])")
 
 
 def conflict(officer: Page, pictures: Pictures) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from callcenter.cases.statuses import CaseEvent
 from callcenter.topics import Compartment
 
 #: Older cases are not the same complaint any more.
@@ -47,10 +48,12 @@ class Kind(StrEnum):
 
 
 class Suggestion(msgspec.Struct, frozen=True):
-    """``cases``: the others, newest first."""
+    """``cases``: the others, newest first. ``parent`` of many: the case that gathers them; None:
+    there is none yet, somebody has to open it."""
 
     kind: Kind
     cases: tuple[str, ...]
+    parent: str | None = None
 
 
 def suggest(new: Complaint, others: Iterable[Complaint]) -> list[Suggestion]:
@@ -73,13 +76,19 @@ def suggest(new: Complaint, others: Iterable[Complaint]) -> list[Suggestion]:
     near.sort(key=lambda one: (-one.opened_at, one.case))
     same = [one.case for one in near if not one.parent and may_merge(new, one) is None]
     found = [Suggestion(Kind.SAME, tuple(same))] if same else []
-    parents = [one.case for one in near if one.parent]
     # Each anonymous case counts as a reporter: there is no way to know better.
     rest = [one for one in near if not one.parent and one.case not in same]
+    if new.parent:
+        loose = tuple(one.case for one in rest if one.joined is None)
+        if loose:
+            found.append(Suggestion(Kind.MASS, loose, new.case))
+        return found
+    parents = [one.case for one in near if one.parent]
     reporters = {one.reporter or one.case for one in [new, *rest]}
-    if new.joined is None and not new.parent and (parents or len(reporters) >= MANY):
-        cases = parents or [one.case for one in rest]
-        found.append(Suggestion(Kind.MASS, tuple(cases)))
+    if new.joined is None and parents:
+        found.append(Suggestion(Kind.MASS, tuple(parents), parents[0]))
+    elif new.joined is None and len(reporters) >= MANY:
+        found.append(Suggestion(Kind.MASS, tuple(one.case for one in rest)))
     return found
 
 
@@ -133,32 +142,18 @@ def may_join(child: Complaint, parent: Complaint) -> Refusal | None:
 
 # --- what passes between a parent and its children ------------------------------------------------
 
-
-class Piece(StrEnum):
-    """What a case has, as far as it could be copied."""
-
-    PUBLIC_NOTE = "public_note"
-    OUTCOME = "outcome"  #: how it ended, a code
-    STATUTORY = "statutory"  #: dates of a mediation or an inspection
-    INTERNAL_NOTE = "internal_note"
-    NARRATIVE = "narrative"
-    REPORTER = "reporter"  #: name, phones, and the hash
-    ATTACHMENT = "attachment"
-    NUMBER = "number"
-    PIN = "pin"
-    FLAGS = "flags"  #: anonymous, secret, compartment
-    CLOCKS = "clocks"
-    STATUS = "status"  #: each child is closed, objects and is reopened alone
-
-
-#: From the parent to each child. Nothing goes up, and nothing from child to child: a parent has
-#: no reporter, and does not say who or how many its children are to any of them.
-COPIED_DOWN: Final = frozenset({Piece.PUBLIC_NOTE, Piece.OUTCOME, Piece.STATUTORY})
-#: What a child keeps as its own, whatever happens to the parent.
-KEPT: Final = frozenset(Piece) - COPIED_DOWN
-
-
-def copies_down(piece: Piece, *, public: bool) -> bool:
-    """Whether a parent's ``piece`` is copied to its children. ``public``: somebody has marked it
-    so; a note is not public by being on a parent."""
-    return public and piece in COPIED_DOWN
+#: What may happen to a parent and, when somebody marks it so, to each child that stands ready for
+#: it: so one inspection notice answers all. The note to the reporter, the outcome and the periods
+#: of law go with it. Nothing goes up, and nothing from child to child; what is a reporter's to do
+#: (object, agree, withdraw, reopen) is each child's own, and so are number, PIN, flags and clocks:
+#: a parent does not say who or how many its children are to any of them.
+WITH_CHILDREN: Final = frozenset(
+    {
+        CaseEvent.VERIFY,
+        CaseEvent.ROUTE,
+        CaseEvent.ACCEPT,
+        CaseEvent.WAIT,
+        CaseEvent.RESUME,
+        CaseEvent.FOLLOW_UP,
+    }
+)

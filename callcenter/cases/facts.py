@@ -8,7 +8,8 @@ from enum import StrEnum
 class CaseFact(StrEnum):
     #: topic, channel, status, unit. Such a Fact and those of the moves are the history of a case.
     CASE_OPENED = "case_opened"
-    #: event, was, status, unit, actor; reason, wait, target, other where there are any
+    #: event, was, status, unit, actor; reason, wait, target, other,
+    #: outcome where there are any
     CASE_MOVED = "case_moved"
     ASSIGNMENT_SENT = "assignment_sent"  #: unit, hop
     ASSIGNMENT_ACCEPTED = "assignment_accepted"  #: this and the next: unit, hop; reason, better

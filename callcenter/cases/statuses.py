@@ -95,6 +95,19 @@ class Field(StrEnum):
     THEIR_ID = "their_id"  #: the number that the body outside gave it
     PUBLIC_NOTE = "public_note"  #: what the reporter is told
     WAIT = "wait"  #: a :class:`WaitReason`
+    OUTCOME = "outcome"  #: an :class:`Outcome`, where the unit can say
+
+
+class Outcome(StrEnum):
+    """What came of a complaint: for the count of what the ministry reached, not for its reporter,
+    who is told in words."""
+
+    FULFILLED = "fulfilled"  #: the worker was given what was owed
+    AGREEMENT = "agreement"  #: worker and employer have agreed in writing
+    NOTICE = "notice"  #: an inspection notice was issued
+    ADVICE = "advice"  #: a mediator has advised
+    UNFOUNDED = "unfounded"  #: nothing wrong was found
+    INFORMED = "informed"  #: information was what was needed
 
 
 class Move(msgspec.Struct, frozen=True):

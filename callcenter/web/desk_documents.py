@@ -281,9 +281,11 @@ class Writing(Body):
 
 class SaveBody(Writing):
     """``version``: the one that was seen. 409 ``stale`` says who changed what since. ``anonymous``
-    takes the person, the voice and the number off the case for ever."""
+    takes the person, the voice and the number off the case for ever. ``copy``: the periods of law
+    of a case that gathers others go to each of them, too."""
 
     version: Version
+    copied: bool = Field(False, alias="copy")
     anonymous: Literal[True] | None = None
 
 
@@ -307,10 +309,13 @@ class Opened(Document):
 
 class MoveBody(Body):
     """An event of ``cases/statuses.py``, or ``assign`` with ``officer``. ``fields``: what it needs,
-    such as reason, unit, target, their_id, other, public_note, wait, instruction. ``pin``: told by
-    the reporter, for what only they may do, such as withdraw, object, confirm, reopen."""
+    such as reason, unit, target, their_id, other, public_note, wait, instruction, outcome. ``pin``:
+    told by the reporter, for what only they may do, such as withdraw, object, confirm, reopen.
+    ``copy``: what is done to a case that gathers others (verify, route, accept, wait, resume,
+    follow_up) is done to each of them that stands ready for it."""
 
     event: Code
+    copied: bool = Field(False, alias="copy")
     version: Version
     pin: Annotated[str, StringConstraints(pattern=r"^[0-9]{4,8}$")] | None = None
     fields: Annotated[
@@ -343,12 +348,20 @@ class ParentBody(Body):
     parent: Number | None
 
 
+class ChildrenBody(Body):
+    """Cases to be joined under one that gathers them."""
+
+    children: Annotated[list[Number], Field(min_length=1, max_length=200)]
+
+
 class Duplicates(Document):
-    """``same``: perhaps one reporter's; ``mass``: many reporters', to be joined under the one that
-    gathers them; ``person``: other cases of somebody with this name and number."""
+    """``same``: perhaps one reporter's; ``mass``: many reporters', to be joined under ``parent``,
+    the case that gathers them (null: it has to be opened first); ``person``: other cases of
+    somebody with this name and number."""
 
     class Suggestion(Document):
         kind: Literal["same", "mass", "person"]
+        parent: str | None
         cases: list[LinkedCase]
 
     suggestions: list[Suggestion]

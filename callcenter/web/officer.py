@@ -233,7 +233,7 @@ async def save(number: Number, body: documents.SaveBody, at: SeatOf) -> CaseFile
     form = _form(body)
 
     def write(desk: Desk) -> None:
-        moved = desk.save(number, body.version, form)
+        moved = desk.save(number, body.version, form, copy=body.copied)
         if body.anonymous:
             by = at.account.id
             try:
@@ -249,11 +249,13 @@ async def move(number: Number, body: documents.MoveBody, at: SeatOf) -> CaseFile
     """An event happens to a case: one that its ``can`` names. A refusal names the field. What is
     the reporter's to do needs their PIN; wrong ones count."""
     event, version, fields, pin = body.event, body.version, body.fields, body.pin
+    copy = body.copied
     if pin is not None and (why := await at.do(lambda desk: desk.check_pin(number, pin))):
         raise Refused(why, "pin")
     reporter = pin is not None
     return await at.change(
-        number, lambda desk: desk.move(number, event, version, fields, reporter=reporter)
+        number,
+        lambda desk: desk.move(number, event, version, fields, reporter=reporter, copy=copy),
     )
 
 
@@ -300,6 +302,12 @@ async def merge(number: Number, body: documents.MergeBody, at: SeatOf) -> CaseFi
 async def set_parent(number: Number, body: documents.ParentBody, at: SeatOf) -> CaseFile:
     """Join the case under one that gathers many reporters', or take it out again."""
     return await at.change(number, lambda desk: joining.set_parent(desk, number, body.parent))
+
+
+@router.post("/cases/{number}/children", response_model_exclude_unset=True)
+async def gather(number: Number, body: documents.ChildrenBody, at: SeatOf) -> CaseFile:
+    """Join cases under this one, which gathers many reporters': all of them or none."""
+    return await at.change(number, lambda desk: joining.gather(desk, number, body.children))
 
 
 # --- who there is -----------------------------------------------------------------------------

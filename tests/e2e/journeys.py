@@ -181,8 +181,9 @@ class Officer(Page):
         assert page["total"] == len(found)
         return found
 
-    async def move(self, number: str, event: str, **fields: str) -> Any:
-        body = {"event": event, "version": (await self.read(number))["version"], "fields": fields}
+    async def move(self, number: str, event: str, *, copy: bool = False, **fields: str) -> Any:
+        version = (await self.read(number))["version"]
+        body = {"event": event, "version": version, "fields": fields, "copy": copy}
         return await self.ask("POST", f"/api/cases/{number}/moves", body)
 
     async def note(self, number: str, kind: str, text: str, *, copy: bool = False) -> Any:

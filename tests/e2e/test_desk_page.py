@@ -51,14 +51,16 @@ def take_down(page: Page, served: Served) -> str:
     return take_down_with_pin(page, served)[0]
 
 
-def take_down_with_pin(page: Page, served: Served) -> tuple[str, str]:
+def take_down_with_pin(
+    page: Page, served: Served, employer: str = "CV Contoh Sejahtera"
+) -> tuple[str, str]:
     page.goto(f"{served.url}/cases")
     expect(page.locator("nav.lists a").first).to_be_visible()
     page.keyboard.press("n")
     page.select_option("select[name=channel]", "letter")
     page.select_option("select[name=topic]", "upah_tunggak")
     page.fill("textarea[name=narrative]", STORY)
-    page.fill("input[name=employer]", "CV Contoh Sejahtera")
+    page.fill("input[name=employer]", employer)
     page.select_option("select[name=province]", "32")
     page.fill("input[name=name]", "Siti Aminah")
     page.fill("input[name=phone]", "0811 1000 222")
@@ -252,6 +254,30 @@ def test_of_an_anonymous_reporter_nothing_is_asked_or_kept(triage: Page, served:
     triage.keyboard.press("o")
     expect(triage.locator(".flags")).to_contain_text("Anonim")
     expect(triage.locator("p.glass")).to_have_count(0)
+
+
+def test_many_reporters_are_answered_at_once(triage: Page, served: Served) -> None:
+    addresses = [take_down_with_pin(triage, served, "PT Contoh Ramai") for _ in range(3)]
+    triage.click(".related button:has-text('Cari yang serupa')")
+    triage.click(".related button:has-text('Buat kasus induk')")
+    expect(triage.locator(".related [role=status]")).to_contain_text("PIN")
+    triage.click(".cases-beside li:has-text('Kasus induk') a")
+    expect(triage.locator(".flags")).to_contain_text("Menghimpun")
+    triage.click(".related button:has-text('Cari yang serupa')")
+    triage.click(".related button:has-text('Gabung semuanya ke sini')")
+    expect(triage.locator(".cases-beside li:has-text('Digabung di bawah ini')")).to_have_count(
+        len(addresses)
+    )
+    triage.click("[data-event=verify]")
+    expect(triage.locator("input[name=copy]")).to_be_checked()
+    triage.keyboard.press("Control+Enter")
+    expect(triage.locator(".page-head .status.verifying")).to_be_visible()
+    expect(triage.locator(".cases-beside .status.verifying")).to_have_count(len(addresses))
+    triage.click("[data-event=route]")
+    triage.uncheck("input[name=copy]")
+    triage.keyboard.press("Control+Enter")
+    expect(triage.locator(".page-head .status.routed")).to_be_visible()
+    expect(triage.locator(".cases-beside .status.verifying")).to_have_count(len(addresses))
 
 
 def test_a_period_of_the_law_is_noted_with_its_last_day(officer: Page) -> None:

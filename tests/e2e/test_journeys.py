@@ -395,6 +395,30 @@ async def test_a_boy_who_works_at_night(hotline: Journey) -> None:
 # --- 10 -----------------------------------------------------------------------------------------
 
 
+async def one_notice(hotline: Journey, parent: str, children: list[str], note: str) -> None:
+    """One inspection notice answers a case and all that it gathers."""
+    triage, inspector = await hotline.desk()
+    today = hotline.app.calls.rules.counting.home.day_of(hotline.clock.now())
+    for number in (parent, *children):
+        await triage.save(number, province="32")
+    await triage.move(parent, "verify", copy=True)
+    await triage.move(parent, "route", copy=True, unit="P32")
+    await inspector.move(parent, "accept", copy=True)
+    await inspector.ask(
+        "PUT",
+        f"/api/cases/{parent}",
+        {
+            "version": (await inspector.read(parent))["version"],
+            "statutes": {"notice_1": today.isoformat()},
+            "copy": True,
+        },
+    )
+    await inspector.move(parent, "follow_up", copy=True, public_note=note, outcome="notice")
+    for number in (parent, *children):
+        case = hotline.case(number)
+        assert (case.status, case.outcome, case.public_note) == ("followed_up", "notice", note)
+
+
 @pytest.mark.timeout(400)
 async def test_forty_workers_of_one_factory(hotline: Journey) -> None:
     agent = await hotline.agent("sari")
@@ -410,6 +434,7 @@ async def test_forty_workers_of_one_factory(hotline: Journey) -> None:
     found = await triage.ask("GET", f"/api/cases/{first}/duplicates")
     (mass,) = (one for one in found["suggestions"] if one["kind"] == "mass")
     assert len(mass["cases"]) == 39
+    assert mass["parent"] is None  # somebody has to open it
     # The officer of the union reports for all: one case that gathers them.
     opened = await triage.ask(
         "POST",
@@ -417,8 +442,13 @@ async def test_forty_workers_of_one_factory(hotline: Journey) -> None:
         {"channel": "letter", "topic": "thr", "employer": "PT Maju Bersama", "gathers": True},
     )
     parent = opened["number"]
-    for number, _ in children:
-        await triage.ask("POST", f"/api/cases/{number}/parent", {"parent": parent})
+    await triage.ask("POST", f"/api/cases/{first}/parent", {"parent": parent})
+    found = await triage.ask("GET", f"/api/cases/{parent}/duplicates")
+    (mass,) = found["suggestions"]
+    assert mass["parent"] == parent
+    rest = [one["number"] for one in mass["cases"]]
+    assert sorted([first, *rest]) == sorted(number for number, _ in children)
+    await triage.ask("POST", f"/api/cases/{parent}/children", {"children": rest})
     rows = hotline.cases()
     assert len(rows) == 41
     gathering = hotline.case(parent)
@@ -429,14 +459,8 @@ async def test_forty_workers_of_one_factory(hotline: Journey) -> None:
     reporters_ = [case.reporter for case in rows if case.reporter is not None]
     assert len(set(reporters_)) == len(reporters_) == 28
 
-    # One answer for all of them.
-    for number, _ in children:
-        await hotline.accepted(number)
     note = "Perusahaan sudah diperintahkan membayar THR."
-    await triage.note(parent, "public", note, copy=True)
-    _, inspector = await hotline.desk()
-    for number, _ in children:
-        await inspector.move(number, "follow_up", public_note=note)
+    await one_notice(hotline, parent, [number for number, _ in children], note)
     # None hears of another; two object, each for themselves.
     for number, pin in children[:2]:
         caller = await hotline.dial(OTHER)

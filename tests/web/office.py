@@ -26,7 +26,7 @@ def numbers_next(number: str) -> str:
     return f"{(int(number) + 1) % 10**10:010d}"
 
 
-async def brought(who: Browser, topic: str = "upah_tunggak", **more: object) -> tuple[str, str]:
+async def brought(who: Browser, topic: str = "upah_tunggak", **more: Any) -> tuple[str, str]:
     """Number and PIN of a complaint that somebody brought to the desk."""
     given = {"channel": "walk_in", "topic": topic, "province": "32", **SECRETS, **more}
     body = {name: value for name, value in given.items() if value is not None}
@@ -37,7 +37,7 @@ async def brought(who: Browser, topic: str = "upah_tunggak", **more: object) -> 
     return opened["number"], opened["pin"]
 
 
-async def intake(who: Browser, topic: str = "upah_tunggak", **more: object) -> str:
+async def intake(who: Browser, topic: str = "upah_tunggak", **more: Any) -> str:
     """The number alone."""
     return (await brought(who, topic, **more))[0]
 

@@ -248,7 +248,7 @@ async def test_many_reporters_are_joined_under_a_case_that_gathers_them(desks: H
     names = ("Ani", "Budi", "Cici")
     children = [await intake(triage, name=name) for name in names]
     found = (await triage.get(f"/api/cases/{children[0]}/duplicates")).json()["suggestions"]
-    assert [one["kind"] for one in found] == ["mass"]
+    assert [(one["kind"], one["parent"]) for one in found] == [("mass", None)]
     path = f"/api/cases/{children[0]}/parent"
     refused = await triage.post(path, {"parent": children[1]})
     assert (refused.status_code, refused.json()["error"]["fields"]) == (409, {"parent": "parent"})
@@ -270,6 +270,16 @@ async def test_many_reporters_are_joined_under_a_case_that_gathers_them(desks: H
     out = await triage.post(path, {"parent": None})
     assert out.status_code == 200
     assert out.json()["linked"] == []
+
+
+async def test_a_wrong_outcome_is_refused(desks: House) -> None:
+    triage, inspector = await desks.signed_in("petugas"), await desks.signed_in("barat")
+    number = await accepted(triage, inspector)
+    answer = await try_move(inspector, number, "follow_up", public_note="Selesai.", outcome="rich")
+    assert answer.status_code == 409
+    assert answer.json()["error"]["fields"] == {"outcome": "wrong_outcome"}
+    file = await file_of(inspector, number)
+    assert (file["status"], file["public_note"]) == ("in_progress", None)
 
 
 async def test_a_supervisor_opens_a_closed_case_again_and_makes_none(desks: House) -> None:

@@ -440,6 +440,11 @@ class Work:
             except BadForm as bad:
                 raise BadForm({Field.PUBLIC_NOTE.value: bad.fields["text"]}) from None
         match event:
+            case CaseEvent.FOLLOW_UP:
+                self.row["outcome"] = came = fielded.outcome(fields)
+                return {"outcome": came} if came else {}
+            case CaseEvent.OBJECT | CaseEvent.REOPEN:
+                self.row["outcome"] = None  # that was not the end
             case CaseEvent.REFER:
                 return self._refer(fields[Field.TARGET], fields.get(Field.THEIR_ID, ""))
             case CaseEvent.RESULT:
@@ -470,11 +475,8 @@ class Work:
         if outside is None:
             raise Refused("not_now")
         known = {name: getattr(outside, name) for name in ("case", "system", "at")}
-        upsert(
-            self._connection,
-            tables.external_ref,
-            known | {"ref": their_id, "result_at": self.now},
-        )
+        row = known | {"ref": their_id, "result_at": self.now}
+        upsert(self._connection, tables.external_ref, row)
         return {"target": outside.system}
 
     def _merge(self, number: str) -> dict[str, str | int | bool]:

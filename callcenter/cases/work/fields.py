@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from callcenter.cases import statuses
 from callcenter.cases.errors import Refused
-from callcenter.cases.statuses import CaseEvent, CaseStatus, Field, WaitReason
+from callcenter.cases.statuses import CaseEvent, CaseStatus, Field, Outcome, WaitReason
 
 _REASON = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
@@ -21,6 +21,18 @@ def reason(fields: Mapping[str, str]) -> str | None:
     code = fields.get(Field.REASON, "").strip()
     if code and not _REASON.fullmatch(code):
         raise Refused("wrong_reason", Field.REASON)
+    return code or None
+
+
+def outcome(fields: Mapping[str, str]) -> str | None:
+    """What came of it, None where nobody can say.
+
+    Raises:
+        Refused: there is no such outcome.
+    """
+    code = fields.get(Field.OUTCOME, "").strip()
+    if code and code not in set(Outcome):
+        raise Refused("wrong_outcome", Field.OUTCOME)
     return code or None
 
 

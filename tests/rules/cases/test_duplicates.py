@@ -10,19 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callcenter.cases.duplicates import (
-    COPIED_DOWN,
     DAY_MS,
-    KEPT,
+    WITH_CHILDREN,
     Complaint,
     Kind,
-    Piece,
     Refusal,
     Suggestion,
-    copies_down,
     may_join,
     may_merge,
     suggest,
 )
+from callcenter.cases.statuses import CASE_TABLE, FINAL, Actor
 from callcenter.topics import Compartment
 
 NOW = 1_000 * DAY_MS
@@ -76,8 +74,15 @@ def test_three_reporters_are_worth_a_parent() -> None:
 
 def test_a_parent_that_there_is_is_suggested() -> None:
     parent = other("p", reporter=None, parent=True)
-    assert suggest(BASE, [parent]) == [Suggestion(Kind.MASS, ("p",))]
+    assert suggest(BASE, [parent]) == [Suggestion(Kind.MASS, ("p",), "p")]
     assert suggest(msgspec.structs.replace(BASE, joined="p"), [parent]) == []
+
+
+def test_a_parent_is_told_what_is_not_joined_yet() -> None:
+    parent = msgspec.structs.replace(BASE, reporter=None, parent=True)
+    crowd = [other("a", 3, reporter="r2"), other("b", 2, reporter="r3", joined="new")]
+    assert suggest(parent, crowd) == [Suggestion(Kind.MASS, ("a",), "new")]
+    assert suggest(parent, crowd[1:]) == []
 
 
 def test_a_sensitive_case_is_in_no_suggestion() -> None:
@@ -175,14 +180,10 @@ def test_what_is_suggested_may_be_done_and_tells_nothing(
                 assert not one.anonymous
 
 
-def test_only_public_things_go_down_and_none_of_a_reporter() -> None:
-    assert set(Piece) == COPIED_DOWN | KEPT
-    assert not COPIED_DOWN & KEPT
-    for piece in Piece:
-        assert not copies_down(piece, public=False)
-    assert {piece for piece in Piece if copies_down(piece, public=True)} == {
-        Piece.PUBLIC_NOTE,
-        Piece.OUTCOME,
-        Piece.STATUTORY,
-    }
-    assert {Piece.NUMBER, Piece.PIN, Piece.FLAGS, Piece.CLOCKS, Piece.REPORTER} <= KEPT
+def test_what_is_a_reporters_to_do_goes_to_no_other_case() -> None:
+    for event in WITH_CHILDREN:
+        ways = [move for (_, done), move in CASE_TABLE.items() if done is event]
+        assert ways
+        assert all(Actor.REPORTER not in move.by for move in ways)
+        # Nothing that ends a case, or leads it out of the ministry, is done to many at once.
+        assert all(move.to not in FINAL for move in ways)

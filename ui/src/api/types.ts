@@ -402,7 +402,8 @@ export interface CaseChange {
 
 /** `GET /api/cases/NUMBER/duplicates`. */
 export interface Duplicates {
-  suggestions: { kind: string; cases: LinkedCase[] }[];
+  /** `parent`: of many reporters, the case that gathers them; null: it has to be opened first. */
+  suggestions: { kind: "same" | "mass" | "person"; cases: LinkedCase[]; parent: string | null }[];
 }
 
 export interface Unit {

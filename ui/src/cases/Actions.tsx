@@ -50,6 +50,15 @@ const ORDER = [
 ];
 /** What is usually done next. */
 const ONWARD: ReadonlySet<string> = new Set(ORDER.slice(0, 8));
+/** What is done to a case that gathers others is done to each of them, if one wants. */
+const TOGETHER: ReadonlySet<string> = new Set([
+  "verify",
+  "route",
+  "accept",
+  "wait",
+  "resume",
+  "follow_up",
+]);
 const REMIND: Possible = { event: "remind", needs: [], optional: [], reasons: null };
 
 /** What only the reporter may do: whoever writes it down asks for their PIN. */
@@ -88,12 +97,13 @@ export function Actions({ file, desk, presses, ask }: Props) {
     if (document.activeElement === document.body) panel.current?.focus();
   }, [moved]);
 
-  const send: Send = async (event, fields, pin) => {
+  const together = (one: Possible) => file.gathers === true && TOGETHER.has(one.event);
+  const send: Send = async (event, fields, pin, copy) => {
     setDone("");
     const why =
       event === "remind"
         ? await ask("remind", {})
-        : await ask("moves", { event, version: file.version, fields, pin });
+        : await ask("moves", { event, version: file.version, fields, pin, copy });
     setTrouble(why);
     if (why !== null) return false;
     setOpen(null);
@@ -102,7 +112,8 @@ export function Actions({ file, desk, presses, ask }: Props) {
   };
   const choose = (one: Possible) => {
     setTrouble(null);
-    if (one.needs.length + one.optional.length === 0) void send(one.event, {});
+    const plain = one.needs.length + one.optional.length === 0;
+    if (plain && !together(one)) void send(one.event, {});
     else setOpen(one);
   };
   const shortcuts = actions
@@ -134,6 +145,7 @@ export function Actions({ file, desk, presses, ask }: Props) {
           desk={desk}
           move={file.can.find((one) => one.event === open.event) ?? open}
           possible={actions.some((one) => one.event === open.event)}
+          together={together(open)}
           trouble={trouble}
           send={send}
           close={() => {
@@ -177,7 +189,12 @@ function Buttons({ all, from, to, choose }: ButtonsProps) {
 }
 
 /** Gives whether it was done. */
-type Send = (event: string, fields: Record<string, string>, pin?: string) => Promise<boolean>;
+type Send = (
+  event: string,
+  fields: Record<string, string>,
+  pin?: string,
+  copy?: boolean,
+) => Promise<boolean>;
 
 interface MoveProps {
   file: CaseFile;
@@ -185,12 +202,14 @@ interface MoveProps {
   move: Possible;
   /** It still is: others may have been quicker. */
   possible: boolean;
+  /** It can be done to the cases joined under this one, too. */
+  together: boolean;
   trouble: unknown;
   send: Send;
   close: () => void;
 }
 
-function Move({ file, desk, move, possible, trouble, send, close }: MoveProps) {
+function Move({ file, desk, move, possible, together, trouble, send, close }: MoveProps) {
   const t = words.value.desk.act;
   const [typed, setTyped] = useDraft<Record<string, string>>(
     `${file.number}/act/${move.event}`,
@@ -198,7 +217,7 @@ function Move({ file, desk, move, possible, trouble, send, close }: MoveProps) {
   );
   const form = useRef<HTMLFormElement>(null);
   useLayoutEffect(() => {
-    form.current?.querySelector<HTMLElement>("select, input, textarea")?.focus();
+    form.current?.querySelector<HTMLElement>("select, input, textarea, button")?.focus();
   }, []);
   const suggested = (name: string): string => {
     const route = file.route;
@@ -210,6 +229,7 @@ function Move({ file, desk, move, possible, trouble, send, close }: MoveProps) {
   const value = (name: string) => typed[name] ?? suggested(name);
   const edit = (name: string, text: string) => setTyped({ ...typed, [name]: text });
   const [pin, setPin] = useState("");
+  const [copy, setCopy] = useState(true);
   const nothing = Object.values(typed).every((text) => text.trim() === "");
   const cancel = () => {
     setTyped(null);
@@ -223,7 +243,7 @@ function Move({ file, desk, move, possible, trouble, send, close }: MoveProps) {
     );
     const told = ofReporter(move) ? pin : undefined;
     setPin(""); // kept nowhere
-    if (await send(move.event, fields, told)) setTyped(null);
+    if (await send(move.event, fields, told, together && copy)) setTyped(null);
   };
   const field = (name: string, optional: boolean) => (
     <MoveField
@@ -261,6 +281,17 @@ function Move({ file, desk, move, possible, trouble, send, close }: MoveProps) {
       )}
       {move.needs.map((name) => field(name, false))}
       {move.optional.map((name) => field(name, true))}
+      {together && (
+        <label class="check">
+          <input
+            type="checkbox"
+            name="copy"
+            checked={copy}
+            onChange={(event) => setCopy(event.currentTarget.checked)}
+          />
+          {t.together}
+        </label>
+      )}
       <Trouble error={trouble} />
       <div class="pair">
         <button type="submit" class="primary" disabled={!possible}>
@@ -357,6 +388,8 @@ function useChoices(
       ];
     case "wait":
       return [["", Object.entries(all.waits)]];
+    case "outcome":
+      return [["", Object.entries(all.outcomes)]];
     case "officer":
       return [["", (desk?.officers ?? []).map((one): Option => [one.id, one.name])]];
     case "target":

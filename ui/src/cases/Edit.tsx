@@ -35,6 +35,7 @@ export function Edit({ file, ask, close }: Props) {
   });
   const [trouble, setTrouble] = useState<unknown>(null);
   const [anonymous, setAnonymous] = useState(false);
+  const [copy, setCopy] = useState(true);
   const form = useRef<HTMLFormElement>(null);
   useLayoutEffect(() => {
     form.current?.querySelector<HTMLElement>("select, input, textarea")?.focus();
@@ -54,7 +55,10 @@ export function Edit({ file, ask, close }: Props) {
   const body = written(draft.typed, before, file.phones);
   if (anonymous) body.anonymous = true;
   const begun = Object.entries(draft.begun).filter(([code, on]) => on !== beganOn(file, code));
-  if (begun.length > 0) body.statutes = Object.fromEntries(begun);
+  if (begun.length > 0) {
+    body.statutes = Object.fromEntries(begun);
+    if (file.gathers) body.copy = copy;
+  }
   const nothing = Object.keys(body).length === 0;
   const change = (part: Partial<Draft>) =>
     setDraft({ ...draft, version: isTyped(draft) ? draft.version : version, ...part });
@@ -113,6 +117,8 @@ export function Edit({ file, ask, close }: Props) {
           file={file}
           begun={draft.begun}
           edit={(code, on) => change({ begun: { ...draft.begun, [code]: on } })}
+          copy={copy}
+          setCopy={setCopy}
         />
       )}
       <Trouble error={trouble} />
@@ -137,11 +143,14 @@ interface PeriodsProps {
   file: CaseFile;
   begun: Readonly<Record<string, string>>;
   edit: (code: string, on: string) => void;
+  /** Whether they go to the cases joined under this one, too. */
+  copy: boolean;
+  setCopy: (copy: boolean) => void;
 }
 
 /** The periods that a law gives: on which day each began. Few cases have any. */
-function Periods({ file, begun, edit }: PeriodsProps) {
-  const { file: t } = words.value.desk;
+function Periods({ file, begun, edit, copy, setCopy }: PeriodsProps) {
+  const { file: t, note } = words.value.desk;
   return (
     <details>
       <summary>{t.statutesBegan}</summary>
@@ -158,6 +167,17 @@ function Periods({ file, begun, edit }: PeriodsProps) {
           </label>
         ))}
       </div>
+      {file.gathers && (
+        <label class="check">
+          <input
+            type="checkbox"
+            name="copy"
+            checked={copy}
+            onChange={(event) => setCopy(event.currentTarget.checked)}
+          />
+          {note.copy}
+        </label>
+      )}
     </details>
   );
 }

@@ -23,6 +23,7 @@ export function Facts({ file }: { file: CaseFile }) {
     [desk.file.workers, file.workers],
     [desk.edit.summary, file.summary],
     [desk.file.told, file.public_note],
+    [desk.outcome, file.outcome && word(desk.outcomes, file.outcome)],
     [desk.unit, file.unit && unitName(file.unit)],
     [desk.officer, file.officer],
     [t.custodian, file.custodian],

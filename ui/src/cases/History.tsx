@@ -143,7 +143,9 @@ function detail(kind: string, name: string, value: string | number | boolean): s
     case "line":
       return word(t.lines, code);
     case "channel":
-      return word(inWriting.channels, code);
+      return word(kind === "case_opened" ? desk.channels : inWriting.channels, code);
+    case "outcome":
+      return word(kind === "case_moved" ? desk.outcomes : t.values, code);
     case "state":
       return word(inWriting.states, code);
     case "reason":

@@ -1,12 +1,30 @@
 /** Cases that belong together: what is known, what is suggested, merging and joining. */
 import { useState } from "preact/hooks";
-import { get } from "../api/http";
+import { get, post } from "../api/http";
 import type { CaseFile, Duplicates, LinkedCase } from "../api/types";
 import { word, words } from "../i18n";
-import { caseNumber } from "../lib/format";
+import { caseNumber, pin } from "../lib/format";
 import type { Ask } from "./Actions";
 import { topicLabel, unitName } from "./known";
 import { Trouble } from "./Trouble";
+
+interface Opened {
+  number: string;
+  pin: string;
+}
+
+/** What a suggestion shows: one reporter's, parents that there are, others without one, or what
+ * could be joined under the case itself. */
+type Kind = "same" | "person" | "parents" | "siblings" | "loose";
+
+/** Of many reporters: never merged. */
+const MANY: ReadonlySet<Kind> = new Set<Kind>(["parents", "siblings", "loose"]);
+
+function kindOf(one: Duplicates["suggestions"][number], own: string): Kind {
+  if (one.kind !== "mass") return one.kind;
+  if (one.parent === null) return "siblings";
+  return one.parent === own ? "loose" : "parents";
+}
 
 export function Related({ file, ask }: { file: CaseFile; ask: Ask }) {
   const t = words.value.desk.related;
@@ -15,6 +33,7 @@ export function Related({ file, ask }: { file: CaseFile; ask: Ask }) {
   const [merging, setMerging] = useState<string | null>(null);
   const merges = file.can.some((one) => one.event === "merge");
   const joins = file.may.public === "change" && !file.gathers;
+  const gathers = file.may.public === "change" && file.gathers === true;
   const linked = file.linked ?? [];
   const parent = linked.find((one) => one.what === "parent");
 
@@ -24,6 +43,28 @@ export function Related({ file, ask }: { file: CaseFile; ask: Ask }) {
     const why = await ask(path, body);
     setTrouble(why);
     if (why === null) setMerging(null);
+    return why === null;
+  };
+  const [made, setMade] = useState<Opened | null>(null);
+  const [busy, setBusy] = useState(false);
+  /** A parent of what this case is about, and this case under it. */
+  const makeParent = async () => {
+    if (busy) return;
+    setBusy(true);
+    const { channel, topic, employer } = file;
+    const province = file.province ?? undefined;
+    const about = { channel, topic, employer, province, gathers: true };
+    try {
+      const opened = await post<Opened>("/api/cases", about);
+      setMade(opened);
+      await act("parent", { parent: opened.number });
+    } catch (error) {
+      setTrouble(error);
+    }
+    setBusy(false);
+  };
+  const joinHere = async (cases: LinkedCase[]) => {
+    if (await act("children", { children: cases.map((one) => one.number) })) await look();
   };
   const suggested = new Set(
     found?.suggestions
@@ -39,14 +80,19 @@ export function Related({ file, ask }: { file: CaseFile; ask: Ask }) {
       cancel={() => setMerging(null)}
     />
   );
-  const buttons = (one: LinkedCase, kind: string) => (
+  const buttons = (one: LinkedCase, kind: Kind) => (
     <span class="row-buttons">
-      {merges && kind !== "mass" && (
+      {merges && !MANY.has(kind) && (
         <button type="button" class="quiet" onClick={() => setMerging(one.number)}>
           {t.merge}
         </button>
       )}
-      {joins && parent === undefined && (
+      {kind === "loose" && gathers && (
+        <button type="button" class="quiet" onClick={() => void joinHere([one])}>
+          {t.joinHere}
+        </button>
+      )}
+      {joins && parent === undefined && kind !== "siblings" && (
         <button
           type="button"
           class="quiet"
@@ -83,20 +129,43 @@ export function Related({ file, ask }: { file: CaseFile; ask: Ask }) {
         </ul>
       )}
       {found !== null && found.suggestions.length === 0 && <p class="nothing">{t.none}</p>}
-      {found?.suggestions.map((suggestion) => (
-        <div key={suggestion.kind}>
-          <h3>{word(t.suggestions, suggestion.kind)}</h3>
-          {suggestion.kind === "mass" && joins && !parent && <p class="explain">{t.massHint}</p>}
-          <ul class="cases-beside">
-            {suggestion.cases.map((one) => (
-              <Beside key={one.number} one={one} what="">
-                {buttons(one, suggestion.kind)}
-                {merging === one.number && suggestion.kind !== "mass" && asking(one.number)}
-              </Beside>
-            ))}
-          </ul>
-        </div>
-      ))}
+      {found?.suggestions.map((suggestion) => {
+        const kind = kindOf(suggestion, file.number);
+        return (
+          <div key={suggestion.kind}>
+            <h3>{kind === "loose" ? t.massLoose : word(t.suggestions, suggestion.kind)}</h3>
+            {kind === "parents" && suggestion.parent && (
+              <p class="explain">{t.massParent(caseNumber(suggestion.parent))}</p>
+            )}
+            {kind === "siblings" && joins && !parent && made === null && (
+              <p class="explain">
+                {t.massHint}{" "}
+                <button type="button" disabled={busy} onClick={() => void makeParent()}>
+                  {t.makeParent}
+                </button>
+              </p>
+            )}
+            <ul class="cases-beside">
+              {suggestion.cases.map((one) => (
+                <Beside key={one.number} one={one} what="">
+                  {buttons(one, kind)}
+                  {merging === one.number && !MANY.has(kind) && asking(one.number)}
+                </Beside>
+              ))}
+            </ul>
+            {kind === "loose" && suggestion.cases.length > 1 && gathers && (
+              <button type="button" onClick={() => void joinHere(suggestion.cases)}>
+                {t.joinAll}
+              </button>
+            )}
+          </div>
+        );
+      })}
+      {made !== null && (
+        <p class="notice-line" role="status">
+          {t.madeParent(caseNumber(made.number), pin(made.pin))}
+        </p>
+      )}
       {found !== null && (merges || joins) && (
         <ByNumber
           merge={merges ? setMerging : null}

@@ -4,7 +4,8 @@ case in hand."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -14,8 +15,9 @@ from callcenter.cases import secrecy, statuses, tables, texts
 from callcenter.cases import service as cases
 from callcenter.cases.desk.file import service as files
 from callcenter.cases.desk.file.service import ASSIGN, NoCase, Seen
-from callcenter.cases.desk.rights import CHANGED_AS, GROUPS, Rights, secrecy_of
+from callcenter.cases.desk.rights import CHANGED_AS, GROUPS, Rights, rights, secrecy_of
 from callcenter.cases.desk.writing import Contact, Form, plain
+from callcenter.cases.duplicates import WITH_CHILDREN
 from callcenter.cases.errors import BadForm, Refused, StaleCase
 from callcenter.cases.facts import CaseFact, NoteKind
 from callcenter.cases.hand import tables as rows
@@ -118,15 +120,20 @@ class Desk:
 
     # --- writing --------------------------------------------------------------------------------
 
-    def save(self, number: str, version: int, form: Form) -> Moved:
-        """Write down what ``form`` changes.
+    def save(self, number: str, version: int, form: Form, *, copy: bool = False) -> Moved:
+        """Write down what ``form`` changes. ``copy``: the periods of law of a case that gathers
+        others go to each of them that the person may change, too.
 
         Raises:
             NoCase, StaleCase: as :meth:`take`.
-            Refused: ``not_yours``: a field that the person may not change.
+            Refused: ``not_yours``: a field that the person may not change; ``parent``: it gathers
+                none.
             BadForm: a field that can't be stored.
         """
+        children = self._lock_children(number) if copy else []
         work, may = self.take(number, version)
+        if copy and not work.row["gathers"]:
+            raise Refused("parent", "copy")
         for name in form.named():
             if not may.changes(CHANGED_AS[name]):
                 raise Refused("not_yours", name)
@@ -135,6 +142,10 @@ class Desk:
             if work.refusal(CaseEvent.FILE, actor) is None:
                 work.move(CaseEvent.FILE, actor, by=self.person.id)
                 break
+        for child, its in self._take_children(children):
+            if its.changes(CHANGED_AS["statutes"]) and child.status not in FINAL:
+                self._give_statutes(work, child)
+            child.keep(self.person.id)
         return work.keep(self.person.id)
 
     def open(self, form: Form, channel: Channel, *, gathers: bool = False) -> tuple[str, str]:
@@ -274,15 +285,21 @@ class Desk:
         fields: Mapping[str, str],
         *,
         reporter: bool = False,
+        copy: bool = False,
     ) -> Moved:
         """``event`` happens to the case, or ``assign``: another officer of its unit has it.
-        ``reporter``: it is theirs, and they have told the PIN (:meth:`check_pin`).
+        ``reporter``: it is theirs, and they have told the PIN (:meth:`check_pin`). ``copy``: it
+        happens to each case joined under this one, too, to which the person may do it now; the
+        others stay as they are.
 
         Raises:
             NoCase, StaleCase: as :meth:`take`.
             Refused, BadForm: not possible, not the person's, or a field is wrong.
         """
+        children = self._lock_children(number) if copy else []
         work, may = self.take(number, version)
+        if copy and not (work.row["gathers"] and event in WITH_CHILDREN):
+            raise Refused("parent", "copy")
         if event == ASSIGN:
             self._assign(work, may, fields.get("officer", ""))
             return work.keep(self.person.id)
@@ -292,7 +309,30 @@ class Desk:
         actors = (Actor.REPORTER,) if reporter else may.actors
         actor = _actor(work, actors, CaseEvent(event), fields)
         work.move(CaseEvent(event), actor, by=self.person.id, fields=fields)
+        for child, its in self._take_children(children):
+            self._move_child(work, child, its, CaseEvent(event), fields)
         return work.keep(self.person.id)
+
+    def _move_child(
+        self,
+        parent: Work,
+        child: Work,
+        may: Rights,
+        event: CaseEvent,
+        fields: Mapping[str, str],
+    ) -> None:
+        """What happened to ``parent`` happens to one joined under it, if it can."""
+        with suppress(Refused):  # it stands elsewhere, and nothing was changed
+            actor = _actor(child, may.actors, event, fields)
+            child.move(event, actor, by=self.person.id, fields=fields)
+            self._give_statutes(parent, child)
+        child.keep(self.person.id)
+
+    def _give_statutes(self, parent: Work, child: Work) -> None:
+        """The periods of law that run for ``parent`` run for ``child``."""
+        began = {one.code.value: one.on.isoformat() for one in parent.past.statutes}
+        for code, on in Form(statutes=began).begun(child.past.statutes):
+            child.set_statute(code, on, by=self.person.id)
 
     def _know_other(self, fields: Mapping[str, str]) -> None:
         """Another case is named only by who may know of it."""
@@ -343,6 +383,16 @@ class Desk:
                 child.note(kind, text, by=self.person.id)
             child.keep(self.person.id)
         return work.keep(self.person.id)
+
+    def _take_children(self, children: Iterable[str]) -> Iterator[tuple[Work, Rights]]:
+        """Those of ``children`` that exist for the person, in hand. Each is to be kept."""
+        for case in children:
+            child = take(self.connection, self.keys, self.given, self.rules, case)
+            may = rights(self.person, child.row, self.rules.units, talking=case in self.talking)
+            if may.never:
+                child.keep()
+            else:
+                yield child, may
 
     def _lock_children(self, number: str) -> list[str]:
         """Lock the case and those joined under it, in the order of all locks."""

@@ -74,6 +74,7 @@ _BESIDES: Final[Mapping[CaseEvent, tuple[str, ...]]] = {
     CaseEvent.ROUTE: ("instruction",),
     CaseEvent.FORWARD: ("instruction",),
     CaseEvent.REFER: (Field.THEIR_ID.value,),
+    CaseEvent.FOLLOW_UP: (Field.OUTCOME.value,),
 }
 #: An officer of the unit is given the case by another; no event of the table.
 ASSIGN: Final = "assign"

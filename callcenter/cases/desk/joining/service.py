@@ -46,10 +46,12 @@ _JOIN: Final = frozenset({Actor.TRIAGE, Actor.HEAD, Actor.OFFICER})
 
 
 class Suggestion(msgspec.Struct, frozen=True):
-    """``kind``: of :class:`duplicates.Kind`, or ``person``."""
+    """``kind``: of :class:`duplicates.Kind`, or ``person``. ``parent``: the number of the case that
+    gathers many reporters'; None: of many, that it has to be opened."""
 
     kind: str
     cases: list[dict[str, Any]]
+    parent: str | None = None
 
 
 def suggest(desk: Desk, number: str) -> list[Suggestion]:
@@ -68,7 +70,8 @@ def suggest(desk: Desk, number: str) -> list[Suggestion]:
         others = [rows.complaint(desk.rules, one) for one in near]
         for one in duplicates.suggest(new, others):
             shown = [known[other] for other in one.cases]
-            found.append(_suggestion(one.kind.value, shown))
+            above = {**known, row["id"]: row}[one.parent]["number"] if one.parent else None
+            found.append(_suggestion(one.kind.value, shown, above))
     if case.rights.sees(Group.NAME) and (people := _same_person(desk, row["reporter"])):
         theirs = desk.connection.execute(_OF_PEOPLE, {"of": people}).mappings()
         shown = files.visible(desk.person, desk.rules, theirs, row["id"])
@@ -100,8 +103,10 @@ def _same_person(desk: Desk, reporter: str | None) -> list[str]:
     return sorted(found - {reporter})
 
 
-def _suggestion(kind: str, cases: Iterable[Mapping[Any, Any]]) -> Suggestion:
-    return Suggestion(kind, [files.brief(one, kind) for one in cases])
+def _suggestion(
+    kind: str, cases: Iterable[Mapping[Any, Any]], parent: str | None = None
+) -> Suggestion:
+    return Suggestion(kind, [files.brief(one, kind) for one in cases], parent)
 
 
 def merge(desk: Desk, number: str, into: str, version: int, *, same_person: bool) -> Moved:
@@ -132,6 +137,21 @@ def merge(desk: Desk, number: str, into: str, version: int, *, same_person: bool
         except (LookupError, reporters.Anonymous):
             raise Refused("reporter", Field.OTHER) from None
     return desk.move(number, CaseEvent.MERGE, version, {Field.OTHER: into})
+
+
+def gather(desk: Desk, number: str, children: Iterable[str]) -> None:
+    """Join ``children`` under the case ``number``: all of them or none.
+
+    Raises:
+        NoCase, Refused: as :func:`set_parent`.
+    """
+    desk.look(number)
+    try:
+        cases = {desk.look(one).row["id"]: one for one in children}
+    except NoCase:
+        raise Refused("unknown", "children") from None
+    for case in sorted(cases):  # the order of all locks
+        set_parent(desk, cases[case], number)
 
 
 def set_parent(desk: Desk, number: str, parent: str | None) -> Moved:
