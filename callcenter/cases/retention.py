@@ -34,6 +34,7 @@ class Since(StrEnum):
 
     CALL_ENDED = "call_ended"
     CASE_CLOSED = "case_closed"  #: its latest closing; a case that was reopened is not closed
+    CASE_ABANDONED = "case_abandoned"  #: a draft that nobody came back to; it is closed, too
 
 
 class Hold(StrEnum):
@@ -63,6 +64,7 @@ class Kept(msgspec.Struct, frozen=True):
     parts: frozenset[Part]
     call_ended: int | None = None
     case_closed: int | None = None
+    case_abandoned: int | None = None
     holds: frozenset[Hold] = frozenset()
 
 
@@ -138,7 +140,11 @@ def due(rules: Sequence[Rule], kept: Kept, now: int, zone: ZoneInfo) -> tuple[Du
 
 
 def _since(kept: Kept) -> Mapping[Since, int | None]:
-    return {Since.CALL_ENDED: kept.call_ended, Since.CASE_CLOSED: kept.case_closed}
+    return {
+        Since.CALL_ENDED: kept.call_ended,
+        Since.CASE_CLOSED: kept.case_closed,
+        Since.CASE_ABANDONED: kept.case_abandoned,
+    }
 
 
 class Refusal(StrEnum):

@@ -83,6 +83,24 @@ def test_recordings_then_person_and_case(house: House) -> None:
     assert {line["reason"] for line in house.ledger.read()} == {"recordings", "person"}
 
 
+def test_a_draft_that_nobody_came_back_to_is_kept_as_a_call_without_a_case_is(
+    house: House,
+) -> None:
+    """Nearly every caller who hangs up in the menu has one, with their number at its call."""
+    house.call_from("call-1", NUMBER)
+    case, _, _ = house.open("call-1")
+    house.set(tables.case, case, status="abandoned", status_at=house.now)
+    kept = house.complaint("call-2")
+    house.set(tables.case, kept, status="closed", status_at=house.now)
+    assert due(house, 29) == []
+    found = due(house, 30)
+    assert short(found) == {(Part.CASE, case, "abandoned_draft")}
+    assert run(house, found) == 2
+    assert house.row(call_tables.call, "call-1")["number"] is None
+    assert house.row(tables.case, case)["key"] == b""
+    assert due(house, 31) == []
+
+
 def test_what_is_held_is_shown_and_kept(house: House) -> None:
     case = house.complaint()
     house.set(tables.case, case, status="closed", status_at=house.now, held_at=1)

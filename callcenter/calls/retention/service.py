@@ -15,8 +15,8 @@ from callcenter.calls import tables as calls
 from callcenter.calls.vault import service as vault
 from callcenter.calls.vault.service import Erasure, Kind
 from callcenter.cases import tables
-from callcenter.cases.retention import Due, Kept, Part, Rule, due
-from callcenter.cases.statuses import FINAL
+from callcenter.cases.retention import Due, Kept, Part, Rule, Since, due
+from callcenter.cases.statuses import FINAL, CaseStatus
 from callcenter.clock import Given
 from callcenter.db import Connection
 from callcenter.db.keys import Keys
@@ -27,11 +27,14 @@ PIN_ATTEMPTS_MS = 2 * 86_400_000
 _DAY_MS = 86_400_000
 _C, _R, _CALL = tables.case, tables.recording, calls.call
 _CLOSED = _C.c.status.in_([status.value for status in FINAL])
-_CASES = (
+_ABANDONED = _C.c.status == CaseStatus.ABANDONED.value
+_ENDED = (
     select(_C.c.id, _C.c.status, _C.c.wait_reason, _C.c.status_at, _C.c.held_at, _C.c.reporter)
-    .where(_CLOSED, func.length(_C.c.key) > 0, _C.c.status_at <= bindparam("latest"))
+    .where(func.length(_C.c.key) > 0, _C.c.status_at <= bindparam("latest"))
     .order_by(_C.c.status_at)
 )
+_CASES = _ENDED.where(_CLOSED, ~_ABANDONED)
+_DRAFTS = _ENDED.where(_ABANDONED)
 _HEARD = or_(_R.c.key.is_(None), func.length(_R.c.key) > 0)
 _RECORDINGS = (
     select(_R.c.name, _C.c.id, _C.c.status, _C.c.wait_reason, _C.c.status_at, _C.c.held_at)
@@ -95,26 +98,32 @@ def forget_old_pins(connection: Connection, now: int) -> int:
 
 
 def _kept(connection: Connection, rules: Sequence[Rule], now: int) -> Iterator[Kept]:
+    def rows(
+        statement: Executable, parts: set[Part], *since: Since
+    ) -> list[Row[tuple[object, ...]]]:
+        about = [one for one in rules if one.since in since and not parts.isdisjoint(one.parts)]
+        return _rows(connection, statement, about, now)
+
     for part, statement in ((Part.CALL, _CALLS), (Part.RECONNECT, _RETURNING)):
-        for row in _rows(connection, statement, rules, now, part):
+        for row in rows(statement, {part}, Since.CALL_ENDED):
             yield Kept(row.id, frozenset({part}), call_ended=row.ended_at)
-    for row in _rows(connection, _RECORDINGS, rules, now, Part.RECORDINGS):
+    for row in rows(_RECORDINGS, {Part.RECORDINGS}, Since.CASE_CLOSED):
         parts = frozenset({Part.RECORDINGS})
         yield Kept(row.name, parts, case_closed=row.status_at, holds=vault.holds_of(row))
-    for row in _rows(connection, _CASES, rules, now, Part.PERSON, Part.CASE):
+    for row in rows(_CASES, {Part.PERSON, Part.CASE}, Since.CASE_CLOSED):
         parts = frozenset({Part.CASE} if row.reporter is None else {Part.CASE, Part.PERSON})
         yield Kept(row.id, parts, case_closed=row.status_at, holds=vault.holds_of(row))
+    for row in rows(_DRAFTS, {Part.CASE}, Since.CASE_CLOSED, Since.CASE_ABANDONED):
+        at = row.status_at
+        holds = vault.holds_of(row)
+        yield Kept(row.id, frozenset({Part.CASE}), None, at, at, holds)
 
 
 def _rows(
-    connection: Connection, statement: Executable, rules: Sequence[Rule], now: int, *parts: Part
+    connection: Connection, statement: Executable, rules: Sequence[Rule], now: int
 ) -> list[Row[tuple[object, ...]]]:
-    """All that may be due, and some that are not yet: a year is at least 365 days."""
-    spans = [
-        (rule.days + 365 * rule.years) * _DAY_MS
-        for rule in rules
-        if not frozenset(parts).isdisjoint(rule.parts)
-    ]
+    """All that may be due by ``rules``, and some that are not yet: a year is at least 365 days."""
+    spans = [(rule.days + 365 * rule.years) * _DAY_MS for rule in rules]
     if not spans:
         return []
     return list(connection.execute(statement, {"latest": now - min(spans)}))

@@ -89,6 +89,7 @@ def test_no_hold_keeps_the_hash_of_an_anonymous_caller() -> None:
 def test_the_rules_are_those_that_were_decided() -> None:
     assert {rule.code: (rule.since, rule.days, rule.years) for rule in RULES} == {
         "abandoned_call": (Since.CALL_ENDED, 30, 0),
+        "abandoned_draft": (Since.CASE_ABANDONED, 30, 0),
         "reconnect": (Since.CALL_ENDED, 1, 0),
         "recordings": (Since.CASE_CLOSED, 90, 0),
         "person": (Since.CASE_CLOSED, 0, 5),
@@ -133,7 +134,7 @@ def test_what_is_due_stays_due_and_is_there(
     now: int,
     later: int,
 ) -> None:
-    kept = Kept("k", there, ended, closed, holds)
+    kept = Kept("k", there, ended, closed, None, holds)
     found = due(RULES, kept, now, WIB)
     assert {one.part for one in found} <= there
     assert len({one.part for one in found}) == len(found)
