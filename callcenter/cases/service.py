@@ -174,7 +174,8 @@ def find_case(
     pin: str,
     caller: str | None = None,
 ) -> CaseView | str:
-    """The case that ``number`` and ``pin`` open, or why not: ``unknown`` or ``locked``.
+    """The case that ``number`` and ``pin`` open, or why not: ``unknown`` or ``locked``. Of one that
+    was merged it is the one that it goes on as.
 
     A number that nobody has and a wrong PIN give the same answer after the same work, and count
     alike. ``caller``: a keyed hash of the phone number or address that asks, None: it is withheld.
@@ -190,6 +191,9 @@ def find_case(
     if row is None or answer != "found":
         tries.refuse(connection, keys, given, call, case, caller, why=answer)
         return answer
+    while row.merged_into is not None:
+        row = connection.execute(by_key(tables.case), {"key": row.merged_into}).one()
+    case = row.id
     if call is not None:
         link(connection, keys, given.now, call=call, case=case, role=CallRole.STATUS_QUERY)
     data: dict[str, str | int | bool] = {"status": row.status}

@@ -74,6 +74,10 @@ _WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
         "id": "Status belum dapat ditampilkan. Silakan coba lagi beberapa menit lagi.",
         "en": "This cannot be shown at the moment. Please try again in a few minutes.",
     },
+    "joined": {
+        "id": "Pengaduan Anda sudah digabungkan dengan yang ini; PIN Anda tetap berlaku.",
+        "en": "Your complaint was joined with this one; your PIN stays as it is.",
+    },
     "status": {"id": "Status", "en": "Status"},
     "unit": {"id": "Ditangani oleh", "en": "With"},
     "due": {"id": "Batas waktu", "en": "Due"},
@@ -147,11 +151,13 @@ dd { margin: 0; font-weight: 600; overflow-wrap: anywhere; }
 
 
 class Telling(msgspec.Struct, frozen=True):
-    """All that this page may know of a case. ``offices``: codes of who opened it."""
+    """All that this page may know of a case. ``offices``: codes of who opened it; ``joined``: it
+    was asked for by the number of one that was merged into it."""
 
     standing: Standing
     openings: int
     offices: tuple[str, ...]
+    joined: bool = False
 
 
 @router.get("/status")
@@ -208,7 +214,8 @@ def _look(
     if isinstance(found, str):
         return found
     count, offices = followup.openings(conn, found.id)
-    return Telling(work.standing(conn, keys, rules, found.id, given.now), count, offices)
+    standing = work.standing(conn, keys, rules, found.id, given.now)
+    return Telling(standing, count, offices, joined=found.number != number)
 
 
 def _fields(body: bytes) -> dict[str, str]:
@@ -271,8 +278,9 @@ def _told(language: Language, telling: Telling, rules: Rules) -> str:
         f'<dt>{_WORDS[name][language]}</dt><dd class="{name}">{escape(value)}</dd>'
         for name, value in rows
     )
+    joined = f"<p>{_WORDS['joined'][language]}</p>\n" if telling.joined else ""
     return (
-        f"<p>{numbers.groups(now.number)}</p>\n<dl>\n{shown}\n</dl>\n"
+        f"<p>{numbers.groups(now.number)}</p>\n{joined}<dl>\n{shown}\n</dl>\n"
         f"<p>{_WORDS['call'][language]}</p>\n<p>{_WORDS['close'][language]}</p>\n"
         f'<p><a href="/status?language={language}">{_WORDS["again"][language]}</a></p>'
     )

@@ -191,6 +191,19 @@ def test_only_cases_of_one_person_are_merged(desk: Desk) -> None:
     assert desk.row(one)["merged_into"] == other
 
 
+def test_the_number_of_a_merged_case_leads_to_where_it_goes_on(desk: Desk) -> None:
+    opened = [desk.open(f"call-m{number}", "upah_tunggak") for number in range(3)]
+    (one, number, pin), (between, _, _), (last, _, _) = opened
+    desk.set(one, status="merged", merged_into=between)
+    desk.set(between, status="merged", merged_into=last)
+    found = desk.find(number, pin, call="call-s")
+    assert not isinstance(found, str)
+    assert (found.id, found.number) == (last, desk.row(last)["number"])
+    said = [kind for kind, _ in desk.said(last)]
+    assert said[-2:] == ["call_linked", "status_read"]
+    assert desk.find(number, "000000", call="call-s") == "unknown"
+
+
 def test_a_complaint_about_officials_is_the_inspectorates(desk: Desk) -> None:
     case = desk.filed("integritas")
     row = desk.row(case)

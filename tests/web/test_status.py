@@ -144,6 +144,19 @@ async def test_what_was_typed_stands_there_to_be_looked_at_again(house: House) -
         assert wrong(pin) not in page.text
 
 
+async def test_the_number_of_a_merged_complaint_leads_to_where_it_goes_on(house: House) -> None:
+    case, number, pin = await filed(house)
+    last, other, _ = await filed(house)
+    merge = update(tables.case).where(tables.case.c.id == case)
+    await house.app.db.write(
+        lambda conn: conn.execute(merge.values(status="merged", merged_into=last))
+    )
+    page = (await ask(house, number, pin)).text
+    assert numbers.groups(other) in page
+    assert "joined with this one" in page
+    assert "joined with this one" not in (await ask(house, other, wrong(pin))).text
+
+
 async def test_who_is_of_another_unit_opened_it_for_that_unit(house: House) -> None:
     case, number, pin = await filed(house)
     app, given = house.app, Given(house.clock.now())
