@@ -46,11 +46,17 @@ def document(
         notes = files.notes(conn, keys, case)
         fields["calls"] = _calls(conn, links, staff)
         fields["timeline"] = [
-            {"at": one.at, "kind": one.kind, "by": _name(one.agent, staff), "data": one.data}
+            {"at": one.at, "kind": one.kind, "by": _name(one.agent, staff), "data": _told(one)}
             | ({"text": text} if (text := notes.get(str(one.data.get("note")))) else {})
             for one in _history(conn, case.row["id"], [link.call for link in links])
         ]
     return CaseFile.model_validate(fields)
+
+
+def _told(one: Fact) -> dict[str, str | int | bool]:
+    """What a Fact says, without who the reporter is: two cases with one id would be one person's
+    also for who may not see the name."""
+    return {name: value for name, value in one.data.items() if name != "reporter"}
 
 
 def _calls(

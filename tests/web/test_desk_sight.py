@@ -145,6 +145,16 @@ async def test_no_way_to_read_a_sensitive_case_leaves_no_trace(desks: House) -> 
         assert desks.ids["kepala"] in {who for _, who in kinds(desks, number)[before:]}
 
 
+async def test_who_sees_no_name_cannot_tell_that_two_cases_have_one_reporter(desks: House) -> None:
+    triage, watcher = await desks.signed_in("petugas"), await desks.signed_in("penyelia")
+    number = await intake(triage)
+    (row,) = desks.app.db.read_sync(lambda conn: conn.execute(select(tables.reporter.c.id)).all())
+    file = await file_of(watcher, number)
+    assert "name" not in file
+    assert "reporter_saved" in {one["kind"] for one in file["timeline"]}
+    assert row.id not in str(file)
+
+
 async def test_a_case_that_is_not_secret_can_be_read_by_other_units(desks: House) -> None:
     triage, other = await desks.signed_in("petugas"), await desks.signed_in("timur")
     number = await intake(triage, secret=False)
