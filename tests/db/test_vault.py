@@ -177,6 +177,37 @@ def test_the_same_name_and_number_are_suggested_and_joined_by_hand(house: House)
     assert house.person(theirs) is None
 
 
+def test_who_is_joined_is_reached_no_less_safely_than_before(house: House) -> None:
+    first, second = house.complaint(), house.complaint("call-2")
+    ours = house.reporter(first)
+    house.save_person(first, Form(may_message=True, may_call=True))
+    said = Form(phones=(NUMBER, OTHER), shared=(NUMBER,), may_call=False, call_from=300, minor=True)
+    house.save_person(second, said)
+    given = Given(house.now)
+    house.do(lambda conn: reporters.join(conn, house.keys, given, case=second, reporter=ours))
+    person = house.person(ours)
+    assert person is not None
+    assert (set(person.phones), person.shared) == ({NUMBER, OTHER}, (NUMBER,))
+    assert (person.may_message, person.may_call, person.minor) == (False, False, True)
+    assert person.call_from == 300
+    third = house.complaint("call-3")
+    house.save_person(third, Form(call_from=60))
+    house.do(lambda conn: reporters.join(conn, house.keys, given, case=third, reporter=ours))
+    person = house.person(ours)
+    assert person is not None
+    assert person.call_from == 300  # what the one who is kept has said stands
+
+
+def test_who_has_another_case_keeps_what_is_theirs(house: House) -> None:
+    first, second, third = (house.complaint(f"call-{n}") for n in range(3))
+    ours, theirs = house.reporter(first), house.reporter(second)
+    house.set(tables.case, third, reporter=theirs)
+    given = Given(house.now)
+    house.do(lambda conn: reporters.join(conn, house.keys, given, case=second, reporter=ours))
+    assert house.reporter(third) == theirs
+    assert house.person(theirs) is not None
+
+
 # --- anonymous ------------------------------------------------------------------------------------
 
 

@@ -228,6 +228,11 @@ async def test_one_reporters_cases_are_merged(desks: House) -> None:
     body = {"into": first, "version": version}
     two = await triage.post(f"/api/cases/{second}/merge", body)
     assert (two.status_code, two.json()["error"]["fields"]) == (409, {"other": "reporter"})
+    held = update(tables.case).where(tables.case.c.number == second)
+    await desks.app.db.write(lambda conn: conn.execute(held.values(held_at=1)))
+    two = await triage.post(f"/api/cases/{second}/merge", {**body, "same_person": True})
+    assert (two.status_code, two.json()["error"]["fields"]) == (409, {"same_person": "law"})
+    await desks.app.db.write(lambda conn: conn.execute(held.values(held_at=None)))
     merged = await triage.post(f"/api/cases/{second}/merge", {**body, "same_person": True})
     assert merged.status_code == 200, merged.text
     assert merged.json()["status"] == "merged"

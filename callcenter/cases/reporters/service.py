@@ -213,7 +213,8 @@ def suggest(connection: Connection, keys: Keys, *, number: str, name: str) -> li
 
 
 def join(connection: Connection, keys: Keys, given: Given, *, case: str, reporter: str) -> None:
-    """Somebody says that the case is this ``reporter``'s. A person without a case is forgotten.
+    """Somebody says that the case is this ``reporter``'s, who is reached no less safely than before
+    under either. A person without a case is forgotten.
 
     Raises:
         LookupError: no such case, or no such reporter (any more).
@@ -227,11 +228,29 @@ def join(connection: Connection, keys: Keys, given: Given, *, case: str, reporte
         raise Anonymous(case)
     if row.reporter == reporter:
         return
+    left = None if row.reporter is None else read(connection, keys, row.reporter)
+    kept = read(connection, keys, reporter)
     connection.execute(_SET_CASE, {"of": case, "reporter": reporter})
+    if left is not None and kept is not None:
+        save(connection, keys, given, case=case, form=_both(kept, left))
     if row.reporter is not None and not cases_of(connection, row.reporter):
         forget(connection, row.reporter)
     data: dict[str, str | int | bool] = {"reporter": reporter, "fields": "joined"}
     append(connection, keys, [Fact(CaseFact.REPORTER_SAVED, given.now, case=case, data=data)])
+
+
+def _both(kept: Reporter, left: Reporter) -> Form:
+    """How somebody is reached who was written down twice: as both allow. A telephone that others
+    answer by one of them is one."""
+    said = any(getattr(kept, name) is not None for name in _HOURS)
+    return Form(
+        phones=(*kept.phones, *left.phones),
+        shared=(*kept.shared, *left.shared),
+        minor=kept.minor or left.minor,
+        may_message=kept.may_message and left.may_message,
+        may_call=kept.may_call and left.may_call,
+        **{} if said else {name: getattr(left, name) for name in _HOURS},
+    )
 
 
 def unlink(connection: Connection, keys: Keys, case: str) -> str | None:

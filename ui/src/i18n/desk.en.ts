@@ -410,6 +410,7 @@ export const desk: typeof indonesian = {
     wrong: "is wrong",
     locked: "too many tries; try again later",
     merged: "that case was merged already",
+    law: "law enforcement needs this case as it is",
     over: "that case is over: open it again first",
     anonymous: "the reporter is anonymous: nobody knows whether it is the same person",
     reporter: "another reporter: join them under a parent case",

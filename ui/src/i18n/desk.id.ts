@@ -413,6 +413,7 @@ export const desk = {
     wrong: "salah",
     locked: "terlalu banyak percobaan; coba lagi nanti",
     merged: "kasus itu sudah dilebur",
+    law: "penegak hukum memerlukan kasus ini apa adanya",
     over: "kasus itu sudah berakhir: buka kembali dulu",
     anonymous: "pelapor anonim: tidak ada yang tahu apakah orangnya sama",
     reporter: "pelapornya berbeda: gabungkan di bawah kasus induk",

@@ -124,6 +124,8 @@ def merge(desk: Desk, number: str, into: str, version: int, *, same_person: bool
     if same_person and case.row["reporter"] != other.row["reporter"]:
         if not (case.rights.sees(Group.NAME) and other.rights.sees(Group.NAME)):
             raise Refused("not_yours", "same_person")
+        if case.row["held_at"] is not None:  # the person would be forgotten
+            raise Refused("law", "same_person")
         if other.row["reporter"] is None:
             raise Refused("reporter", Field.OTHER)
         try:
