@@ -266,16 +266,17 @@ def user_add(
 
 @user.command("list")
 def user_list() -> None:
-    """List the accounts: username, role, open or closed, unit, name, topics."""
+    """List the accounts: username, role, open or closed, unit, name, languages, topics."""
     from callcenter import staff
 
     with _store(_settings()) as store:
         found = staff.listed(store)
-    for one, topics in found:
+    for one, topics, languages in found:
         state = "open" if one.active else "closed"
         unit = (one.unit or "") + (" head" if one.head else "")
         who = f"{one.username:20}  {one.role:10}  {state:6}  {unit:12}  {one.name:24}"
-        words = f"{who}  {', '.join(topics)}"
+        spoken = ",".join(["id", *languages]) if one.role is Role.AGENT else ""
+        words = f"{who}  {spoken:8}  {', '.join(topics)}"
         print(words.rstrip())
 
 

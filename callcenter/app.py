@@ -294,7 +294,7 @@ def _calls(
 
 
 def _deps(app: App, sounds: SimulatedSounds, recordings: Recordings) -> Deps:
-    settings = app.settings
+    settings, clock = app.settings, app.clock
     browser = any(line.capabilities.browser for line in app.lines.values())
     try:
         pages: Path | None = resources.pages()
@@ -304,17 +304,16 @@ def _deps(app: App, sounds: SimulatedSounds, recordings: Recordings) -> Deps:
     return Deps(
         db=app.db,
         keys=app.store.keys,
-        clock=app.clock,
+        clock=clock,
         people=app.store.people,
         calls=app.calls,
         desk=app.desk,
         time_zone=settings.time_zone,
-        restore=lambda: app.db.read(
-            lambda conn: restore(conn, settings.time_zone, app.clock.now())
-        ),
+        restore=lambda: app.db.read(lambda conn: restore(conn, settings.time_zone, clock.now())),
         subscribe=app.sealer.subscribe,
         nudge=app.sealer.nudge,
         base_url=settings.base_url,
+        hotline_number=settings.hotline_number,
         any_host=settings.public_base_url is None,
         default_device=(DeviceKind.BROWSER if browser else DeviceKind.SIMULATED).value,
         devices=app.asterisk.devices if app.asterisk else None,

@@ -323,6 +323,12 @@ class Settings:
         "A shared webhook key (HMAC-SHA256) as ID:SECRET, if the account signs with one",
         secret=True,
     )
+    hotline_number: str | None = _setting(
+        "HOTLINE_NUMBER",
+        "",
+        _like(r"\+?[0-9](?:[ -]?[0-9]){2,14}", "a telephone number such as 1500-630"),
+        "Our number as people know it, such as 1500-630: the public page says which one to call",
+    )
     twilio_number: str | None = _setting(
         "TWILIO_NUMBER",
         "",

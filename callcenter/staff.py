@@ -27,11 +27,15 @@ _LANGUAGE: Final = re.compile(r"[a-z]{2}")
 Change = Callable[[Connection, Account, int], None]
 
 
-def listed(store: Store) -> list[tuple[Account, list[str]]]:
-    """Every account, by username, with the codes of the topics that an agent knows."""
+def listed(store: Store) -> list[tuple[Account, list[str], list[str]]]:
+    """Every account, by username, with the codes of the topics that an agent knows, and of the
+    languages that they speak besides Indonesian."""
 
-    def look(conn: Connection) -> list[tuple[Account, list[str]]]:
-        return [(one, queue.topics_of(conn, one.id)) for one in accounts.every(conn)]
+    def look(conn: Connection) -> list[tuple[Account, list[str], list[str]]]:
+        return [
+            (one, queue.topics_of(conn, one.id), queue.languages_of(conn, one.id))
+            for one in accounts.every(conn)
+        ]
 
     return store.db.read_sync(look)
 

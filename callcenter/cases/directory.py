@@ -12,11 +12,10 @@ from typing import Final
 
 import msgspec
 
-from callcenter.cases.files import Reader
+from callcenter.cases.files import NUMBER, NUMBER_WANTED, Reader
 
 FILE: Final = "cases/directory.yaml"
 
-_NUMBER = re.compile(r"\+?[0-9]{3,15}\Z")
 _HOURS = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)\Z")
 ALL_DAY: Final = "00:00-24:00"
 
@@ -90,8 +89,8 @@ def _mistakes(body: Body, topics: Collection[str], units: Collection[str]) -> li
     if not body.numbers:
         wrong.append(("numbers", "there is none"))
     for index, number in enumerate(body.numbers):
-        if not _NUMBER.match(number.dial):
-            wrong.append((f"numbers.{index}.dial", "3 to 15 digits, with + from abroad"))
+        if not NUMBER.match(number.dial):
+            wrong.append((f"numbers.{index}.dial", NUMBER_WANTED))
         elif (number.reach is Reach.ABROAD) != number.dial.startswith("+"):
             wrong.append((f"numbers.{index}.dial", "from abroad, and only then, it begins with +"))
         if number.show and re.sub(r"[ -]", "", number.show) != number.dial:

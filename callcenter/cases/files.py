@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Mapping
 from typing import Any, TypeVar
 
@@ -9,6 +10,9 @@ import msgspec
 import yaml
 
 T = TypeVar("T")
+#: A telephone number in these files, as it is dialled.
+NUMBER = re.compile(r"\+?[0-9]{3,15}\Z")
+NUMBER_WANTED = "3 to 15 digits, with + from abroad"
 
 
 class FileError(ValueError):

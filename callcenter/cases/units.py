@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from callcenter.cases.files import Reader
+from callcenter.cases.files import NUMBER, NUMBER_WANTED, Reader
 from callcenter.topics import Track
 
 FILE: Final = "cases/units.yaml"
@@ -24,6 +24,7 @@ _CODE = re.compile(r"[A-Z][A-Z0-9_]{0,15}\Z")
 _PROVINCE = re.compile(r"[1-9][0-9]\Z")
 _REGENCY = re.compile(r"[1-9][0-9]{3}\Z")
 _EMAIL = re.compile(r"[a-z0-9][a-z0-9._+-]{0,62}@[a-z0-9-]+(\.[a-z0-9-]+)+\Z")
+_BETWEEN = re.compile(r"(?<=[0-9])[ -](?=[0-9])")
 _HOURS = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]\Z")
 
 
@@ -46,6 +47,7 @@ class Unit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``calendar``: the name of its working days. ``zone``: an IANA time zone. ``hours``: of its
     desk, local. ``email``: a neutral address of the desk, where it is told that there is work;
     ``head``: another one, where its head is told what is late. ``language`` of what is written.
+    ``phone``: of the desk, as it is shown to whoever has to ring it up.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Unit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hours: str = "08:00-16:00"
     email: str | None = None
     head: str | None = None
+    phone: str | None = None
     language: Literal["id", "en"] = "id"
 
     @property
@@ -146,6 +149,8 @@ def _mistakes(
     for field, address in (("email", unit.email), ("head", unit.head)):
         if address is not None and not _EMAIL.match(address):
             wrong.append((field, "is no address"))
+    if unit.phone is not None and not NUMBER.match(_BETWEEN.sub("", unit.phone)):
+        wrong.append(("phone", f"{NUMBER_WANTED}; blanks and - only between digits"))
     wrong += [
         ("provinces", f"'{province}' is unknown")
         for province in unit.provinces

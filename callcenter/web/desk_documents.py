@@ -378,7 +378,7 @@ class GlassBody(Body):
 
 
 class UnitDocument(Document):
-    """``external``: cases are referred to it and not assigned."""
+    """``external``: cases are referred to it and not assigned. ``phone``: of its desk."""
 
     code: str
     name: str
@@ -387,6 +387,7 @@ class UnitDocument(Document):
     provinces: list[str]
     regency: str | None
     powers: list[str]
+    phone: str | None
     external: bool
 
 

@@ -131,6 +131,7 @@ class Deps:
     subscribe: Callable[[Callback], Callable[[], None]]  #: the sealer's
     nudge: Callable[[], None]  #: the sealer's: Facts were committed
     base_url: str  #: without a slash at its end
+    hotline_number: str | None = None  #: as people know it
     any_host: bool = False  #: no public address was set: whatever Host the browser used is ours
     default_device: str = "simulated"  #: what an agent answers with unless the account says
     devices: Devices | None = None

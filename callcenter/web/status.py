@@ -67,8 +67,8 @@ _WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
         "en": "Number and PIN do not match. Check both.",
     },
     "locked": {
-        "id": "Terlalu banyak percobaan. Silakan telepon kami dan bicara dengan petugas.",
-        "en": "Too many tries. Please call us and talk to an agent.",
+        "id": "Terlalu banyak percobaan. Silakan telepon kami$at dan bicara dengan petugas.",
+        "en": "Too many tries. Please call us$at and talk to an agent.",
     },
     "away": {
         "id": "Status belum dapat ditampilkan. Silakan coba lagi beberapa menit lagi.",
@@ -95,10 +95,13 @@ _WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
     "never": {"id": "belum pernah", "en": "not yet"},
     followup.HOTLINE: {"id": "petugas layanan telepon", "en": "the hotline"},
     "call": {
-        "id": "Untuk menambah keterangan, menagih jawaban, atau menarik pengaduan, telepon kami.",
-        "en": "To add something, press for an answer or withdraw the complaint, call us.",
+        "id": "Untuk menambah keterangan, menagih jawaban, atau menarik pengaduan, telepon kami"
+        "$at.",
+        "en": "To add something, press for an answer or withdraw the complaint, call us$at.",
     },
 }
+#: After "call us": the number, where there is one.
+_AT: Final[Mapping[Language, str]] = {"id": " di $number", "en": " on $number"}
 _MONTHS: Final[Mapping[Language, str]] = {
     "id": "Januari Februari Maret April Mei Juni Juli Agustus September Oktober November Desember",
     "en": "January February March April May June July August September October November December",
@@ -179,6 +182,7 @@ async def ask(request: Request, deps: DepsOf) -> Response:
     """How the complaint stands, or the form again with what was wrong."""
     fields = _fields(await request.body())
     language: Language = "en" if fields.get("language") == "en" else "id"
+    at = _at(language, deps.hotline_number)
     typed = fields.get("number", "")
     number = numbers.typed(typed)
     pin = fields.get("pin", "").replace(" ", "")
@@ -193,8 +197,8 @@ async def ask(request: Request, deps: DepsOf) -> Response:
         return _answer(language, _form(language, "away", typed), 503)
     deps.nudge()
     if isinstance(found, str):
-        return _answer(language, _form(language, found, typed))
-    return _answer(language, _told(language, found, deps.calls.rules))
+        return _answer(language, _form(language, found, typed, at))
+    return _answer(language, _told(language, found, deps.calls.rules, at))
 
 
 def _look(
@@ -242,10 +246,19 @@ def _answer(language: Language, body: str, status: int = 200) -> Response:
     return Response(page, status_code=status, media_type="text/html", headers=headers)
 
 
-def _form(language: Language, problem: str | None = None, typed: str = "") -> str:
+def _at(language: Language, number: str | None) -> str:
+    """What follows "call us"."""
+    if number is None:
+        return ""
+    dial = "".join(sign for sign in number if sign not in " -")
+    link = f'<a href="tel:{dial}">{number}</a>'
+    return Template(_AT[language]).substitute(number=link)
+
+
+def _form(language: Language, problem: str | None = None, typed: str = "", at: str = "") -> str:
     """``typed``: the number as it was sent, so that it can be looked at again. The cursor stands
     where something is to be mended, and what is wrong is read out there."""
-    said = "" if problem is None else _WORDS[problem][language]
+    said = "" if problem is None else Template(_WORDS[problem][language]).substitute(at=at)
     here = 'autofocus aria-describedby="problem"' if said else "autofocus"
     at_pin = problem is not None and problem != "wrong"
     return _FORM.substitute(
@@ -262,7 +275,7 @@ def _form(language: Language, problem: str | None = None, typed: str = "") -> st
     )
 
 
-def _told(language: Language, telling: Telling, rules: Rules) -> str:
+def _told(language: Language, telling: Telling, rules: Rules, at: str) -> str:
     now = telling.standing
     rows = [("status", told(now.status, now.wait)[language])]
     if now.unit:
@@ -278,10 +291,11 @@ def _told(language: Language, telling: Telling, rules: Rules) -> str:
         f'<dt>{_WORDS[name][language]}</dt><dd class="{name}">{escape(value)}</dd>'
         for name, value in rows
     )
+    call = Template(_WORDS["call"][language]).substitute(at=at)
     joined = f"<p>{_WORDS['joined'][language]}</p>\n" if telling.joined else ""
     return (
         f"<p>{numbers.groups(now.number)}</p>\n{joined}<dl>\n{shown}\n</dl>\n"
-        f"<p>{_WORDS['call'][language]}</p>\n<p>{_WORDS['close'][language]}</p>\n"
+        f"<p>{call}</p>\n<p>{_WORDS['close'][language]}</p>\n"
         f'<p><a href="/status?language={language}">{_WORDS["again"][language]}</a></p>'
     )
 

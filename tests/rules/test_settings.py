@@ -36,6 +36,14 @@ def test_an_empty_variable_is_not_set() -> None:
     assert load(dict.fromkeys(names, "")) == load(dict.fromkeys(names, "  ")) == load({})
 
 
+def test_the_hotlines_number_is_one() -> None:
+    for number in ("1500-630", "+62 21 5255 733", "112"):
+        assert load({"HOTLINE_NUMBER": number}).hotline_number == number
+    for wrong in ("-1500630", "1500--630", "<b>1500</b>", "15", "1500630 ext 2"):
+        (problem,) = problems(HOTLINE_NUMBER=wrong)
+        assert problem.startswith("HOTLINE_NUMBER: ")
+
+
 def test_what_is_set_is_taken() -> None:
     settings = load(
         {

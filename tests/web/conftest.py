@@ -163,6 +163,7 @@ def settings(sqlite_url: str, tmp_path: Path, flows: Path | None) -> settings_mo
             "CALLCENTER_VAR": str(tmp_path / "var"),
             "DATABASE_URL": sqlite_url,
             "SIMULATOR": "on",
+            "HOTLINE_NUMBER": "1500-630",
             "ASTERISK_SOUNDS": str(tmp_path / "sounds"),
         }
         | ({} if flows is None else {"CALLCENTER_FLOWS": str(flows)})

@@ -283,7 +283,7 @@ def test_accounts_are_changed_while_the_server_runs(
             assert re.search(r"^disnaker +officer +open +P35 head ", change("list"), re.M)
     change("topics", "agen", "--topic", "phk")
     assert change("languages", "agen", "--language", "jv") == "agen speaks id, jv.\n"
-    assert re.search(r"^agen +agent +open +Agen +phk$", change("list"), re.M)
+    assert re.search(r"^agen +agent +open +Agen +id,jv +phk$", change("list"), re.M)
 
 
 def test_a_change_that_is_refused_names_the_field(environment: dict[str, str]) -> None:

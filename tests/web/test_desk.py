@@ -117,6 +117,7 @@ async def test_a_case_is_referred_to_a_body_outside(desks: House) -> None:
     units = (await triage.get("/api/units")).json()
     assert units["triage"] == "PTSA"
     assert next(one for one in units["units"] if one["code"] == "KP2MI")["external"] is True
+    assert all("phone" in one for one in units["units"])
 
 
 async def test_what_is_late_and_to_be_phoned_is_on_the_lists_of_triage(desks: House) -> None:

@@ -424,7 +424,7 @@ async def _all_that_is_told(url: str, keys: Keys, folder: Path, said: dict[str, 
             out.append(heard)
     await database.close()
     telling = Telling(standing, 1, ("P32",))
-    out += [_told("id", telling, rules), _told("en", telling, rules)]
+    out += [_told("id", telling, rules, ""), _told("en", telling, rules, "")]
     assert [one.channel for one in sent] == [Channel.SMS]
     return "\n".join([*out, repr(sent)])
 

@@ -128,6 +128,18 @@ async def test_a_wrong_pin_and_a_number_that_nobody_has_are_the_same(house: Hous
     assert "do not match" in answers[0].text
 
 
+async def test_where_it_says_to_call_it_says_the_number(house: House) -> None:
+    _, number, pin = await filed(house)
+    for language, words in (("en", "call us on "), ("id", "telepon kami di ")):
+        page = (await ask(house, number, pin, language)).text
+        assert f'{words}<a href="tel:1500630">1500-630</a>.' in page
+        assert len(page.encode()) < MOST_BYTES
+    for _ in range(5):
+        await ask(house, number, wrong(pin))
+    locked = (await ask(house, number, wrong(pin))).text
+    assert 'Please call us on <a href="tel:1500630">1500-630</a> and talk' in locked
+
+
 async def test_what_was_typed_stands_there_to_be_looked_at_again(house: House) -> None:
     _, number, pin = await filed(house)
     typed = f"{number[:2]} {number[2:6]} {number[6:-1]}{(int(number[-1]) + 1) % 10}"
@@ -289,7 +301,7 @@ def test_whatever_stands_in_it_the_page_is_html_and_tells_no_more(
     standing = Standing(
         "2648151621", status, None, unit, due, late, told, None, note, "agent-7", frozenset()
     )
-    page = _told(language, Telling(standing, openings, (unit,)), shipped_rules())
+    page = _told(language, Telling(standing, openings, (unit,)), shipped_rules(), "")
     tags = {tag.split()[0] for tag in re.findall(r"<([^>]+)>", page)}
     assert tags <= {"p", "/p", "dl", "/dl", "dt", "/dt", "dd", "/dd", "a", "/a"}
     assert "agent-7" not in page

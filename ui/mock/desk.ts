@@ -113,9 +113,27 @@ export const desk = (): DeskView => ({
 
 export const UNITS: UnitsView = {
   units: [
-    { code: "P32", name: "Disnaker Provinsi Jawa Barat", level: "provinsi", external: false },
-    { code: "P33", name: "Disnaker Provinsi Jawa Tengah", level: "provinsi", external: false },
-    { code: "PTSA", name: "Pelayanan Terpadu Satu Atap", level: "pusat", external: false },
+    {
+      code: "P32",
+      name: "Disnaker Provinsi Jawa Barat",
+      level: "provinsi",
+      phone: null,
+      external: false,
+    },
+    {
+      code: "P33",
+      name: "Disnaker Provinsi Jawa Tengah",
+      level: "provinsi",
+      phone: null,
+      external: false,
+    },
+    {
+      code: "PTSA",
+      name: "Pelayanan Terpadu Satu Atap",
+      level: "pusat",
+      phone: null,
+      external: false,
+    },
   ],
   provinces: { "32": "Jawa Barat", "33": "Jawa Tengah" },
   triage: "PTSA",

@@ -38,6 +38,13 @@ def test_all_38_provinces_with_inspectors_and_mediators() -> None:
     assert shipped.triage == "PTSA"
 
 
+def test_a_unit_may_have_a_telephone() -> None:
+    for phone in ("021-525 5733", "+62215255733", "177"):
+        named = SMALL.replace("Inspektorat, level", f'Inspektorat, phone: "{phone}", level')
+        assert units.load(named).units["ITJEN"].phone == phone
+    assert units.load(SMALL).units["ITJEN"].phone is None
+
+
 def test_every_province_is_in_its_time_zone() -> None:
     shipped = shipped_units()
     assert set(shipped.provinces) > WITA | WIT
@@ -98,8 +105,11 @@ def test_the_small_file_is_good() -> None:
         ("level: pusat}", "level: pusat, hours: 8-16}", "units.ITJEN.hours: as 08:00-16:00"),
         ("level: pusat}", 'level: pusat, hours: "16:00-08:00"}', "units.ITJEN.hours: as"),
         ("level: pusat}", "level: pusat, email: desk}", "units.ITJEN.email: is no address"),
+        ("level: pusat}", 'level: pusat, phone: "12"}', "units.ITJEN.phone: 3 to 15 digits"),
+        ("level: pusat}", 'level: pusat, phone: "021-5255733 ext 2"}', "units.ITJEN.phone: 3 to"),
+        ("level: pusat}", 'level: pusat, phone: "021--5255733"}', "units.ITJEN.phone: 3 to"),
         ("level: pusat}", "level: ditjen}", "units.ITJEN: Invalid enum value 'ditjen'"),
-        ("level: pusat}", "level: pusat, phone: 1}", "units.ITJEN: Object contains unknown field"),
+        ("level: pusat}", "level: pusat, fax: 1}", "units.ITJEN: Object contains unknown field"),
         ("[pengawas, mediator]}\n  P32", "[mediator]}\n  P32", "units.P31.powers: pengawas is mis"),
         ('provinces: ["31"]', 'provinces: ["33"]', "units.P31.provinces: '33' is unknown"),
         ('provinces: ["31"]', 'provinces: ["32"]', "provinces.31: has 0 provincial units"),

@@ -410,6 +410,8 @@ export interface Unit {
   code: string;
   name: string;
   level: string;
+  /** Of its desk. */
+  phone: string | null;
   external: boolean;
 }
 

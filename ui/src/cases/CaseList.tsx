@@ -8,7 +8,7 @@ import { caseNumber } from "../lib/format";
 import { useShortcuts } from "../lib/keys";
 import { navigate, place } from "../shell/router";
 import { me } from "../shell/session";
-import { lastList, topicLabel, topics, unitName, useDesk, useKnown } from "./known";
+import { lastList, topicLabel, topics, unitName, unitPhone, useDesk, useKnown } from "./known";
 import { Due, Shortcuts } from "./Small";
 
 const FILTERS = ["list", "status", "topic", "page"] as const;
@@ -277,13 +277,13 @@ function Table({ page, query, list }: TableProps) {
             <th scope="col">{t.status}</th>
             <th scope="col">{t.topic}</th>
             <th scope="col">{d.unit}</th>
-            <th scope="col">{d.officer}</th>
+            <th scope="col">{list === "to_phone" ? d.unitPhone : d.officer}</th>
             <th scope="col">{t.opened}</th>
           </tr>
         </thead>
         <tbody>
           {page.cases.map((row) => (
-            <Row key={row.number} row={row} />
+            <Row key={row.number} row={row} list={list} />
           ))}
         </tbody>
       </table>
@@ -291,7 +291,7 @@ function Table({ page, query, list }: TableProps) {
   );
 }
 
-function Row({ row }: { row: CaseRow }) {
+function Row({ row, list }: { row: CaseRow; list: ListName }) {
   const { cases: t, desk: d } = words.value;
   return (
     <tr>
@@ -309,10 +309,23 @@ function Row({ row }: { row: CaseRow }) {
       </td>
       <td>{topicLabel(row.topic)}</td>
       <td>{unitName(row.unit)}</td>
-      <td>{row.officer ?? (row.status === "routed" ? d.notAccepted : "–")}</td>
+      <td>
+        {list === "to_phone" ? (
+          <UnitPhone unit={row.unit} />
+        ) : (
+          (row.officer ?? (row.status === "routed" ? d.notAccepted : "–"))
+        )}
+      </td>
       <td>{dayOnly(row.opened_at)}</td>
     </tr>
   );
+}
+
+/** The number that triage rings: why the case is in this list. */
+function UnitPhone({ unit }: { unit: string }) {
+  const number = unitPhone(unit);
+  if (number === null) return <span class="quiet-text">{words.value.desk.noPhone}</span>;
+  return <b class="digits">{number}</b>;
 }
 
 /** The server's pages; it does not say how many rows one holds, the first page tells. */

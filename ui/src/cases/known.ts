@@ -60,6 +60,10 @@ export function topicLabel(code: string | undefined): string {
 export const unitName = (code: string): string =>
   units.value.units.find((each) => each.code === code)?.name ?? code;
 
+/** Of a unit's desk; null: nobody has written it down. */
+export const unitPhone = (code: string): string | null =>
+  units.value.units.find((each) => each.code === code)?.phone ?? null;
+
 export function bodyName(code: string): string {
   const body = bodies.value.find((each) => each.code === code);
   return body ? label(body.label) : code;

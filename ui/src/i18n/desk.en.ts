@@ -27,6 +27,8 @@ export const desk: typeof indonesian = {
   unit: "Unit",
   officer: "Officer",
   notAccepted: "not accepted yet",
+  unitPhone: "Telephone of the unit",
+  noPhone: "not in the units file",
   intake: "New complaint",
   channel: "How it came",
   channels: {

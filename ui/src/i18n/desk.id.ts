@@ -27,6 +27,8 @@ export const desk = {
   dueToday: "hari ini",
   unit: "Unit",
   officer: "Petugas",
+  unitPhone: "Telepon unit",
+  noPhone: "belum ada di daftar unit",
   notAccepted: "belum diterima",
   intake: "Pengaduan baru",
   channel: "Cara masuk",
