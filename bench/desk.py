@@ -162,7 +162,13 @@ async def _got(
     session: aiohttp.ClientSession, path: str, params: dict[str, str] | None = None
 ) -> tuple[dict[str, Any], float]:
     begun = time.perf_counter()
-    async with session.get(path, params=params) as answer:
+    searches = params is not None and "query" in params
+    asked = (
+        session.post("/api/desk/search", json=params)
+        if searches
+        else session.get(path, params=params)
+    )
+    async with asked as answer:
         answer.raise_for_status()
         body = await answer.json()
     return body, time.perf_counter() - begun

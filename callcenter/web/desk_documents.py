@@ -6,13 +6,24 @@ milliseconds; days are ISO. Names of staff stand where the store has ids.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
+from callcenter.cases.desk.service import MOST_PAGES
 from callcenter.cases.desk.writing import Contact, Form
+from callcenter.cases.statuses import CaseStatus
 from callcenter.cases.texts import NAME_CHARS, NARRATIVE_CHARS, NOTE_CHARS, SUMMARY_CHARS
-from callcenter.web.documents import Body, CaseCall, CaseRecording, Code, Document, Language, Words
+from callcenter.web.documents import (
+    Body,
+    CaseCall,
+    CaseRecording,
+    Code,
+    Document,
+    Language,
+    Line,
+    Words,
+)
 
 #: Which signs a text may have is one rule for all that is typed: ``cases/texts.py:wrong``.
 Narrative = Annotated[str, Field(max_length=NARRATIVE_CHARS)]
@@ -20,6 +31,8 @@ Note = Annotated[str, Field(max_length=NOTE_CHARS)]
 Name = Annotated[str, Field(max_length=NAME_CHARS)]
 Day = Annotated[str, StringConstraints(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$")]
 Number = Annotated[str, StringConstraints(pattern=r"^[0-9]{10}$")]
+#: Nobody searches for more.
+QUERY_CHARS: Final = 100
 Version = Annotated[int, Field(ge=1, le=2**31)]
 Minute = Annotated[int, Field(ge=0, le=24 * 60)]
 
@@ -78,6 +91,17 @@ class DeskPage(Document):
     total: int
     more: bool
     page: int
+
+
+class SearchBody(Body):
+    """``query``: a number or its beginning (four digits at least), a reporter's whole name or
+    telephone number, or words that must all stand in the case. ``list``: in which one."""
+
+    query: Annotated[Line, Field(max_length=QUERY_CHARS)]
+    of: Literal["mine", "unit", "triage", "to_phone", "all"] = Field("all", alias="list")
+    status: Annotated[CaseStatus | None, Field(strict=False)] = None
+    topic: Code | None = None
+    page: Annotated[int, Field(ge=1, le=MOST_PAGES)] = 1
 
 
 # --- one case ---------------------------------------------------------------------------------

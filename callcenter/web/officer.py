@@ -9,7 +9,6 @@ from typing import Annotated, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Response
-from pydantic import AfterValidator
 
 from callcenter.calls import callers
 from callcenter.calls.vault import service as vault
@@ -36,14 +35,12 @@ from callcenter.web import case_file
 from callcenter.web import desk_documents as documents
 from callcenter.web.desk_documents import CaseFile
 from callcenter.web.directory import Directory
-from callcenter.web.documents import Code, no_control
+from callcenter.web.documents import Code
 from callcenter.web.doors import Caseworker, DepsOf, DirectoryOf
 from callcenter.web.errors import NoSuchThing
 from callcenter.web.ports import Deps
 
 T = TypeVar("T")
-
-MOST_QUERY = 100
 
 router = APIRouter(prefix="/api", tags=["officer"])
 
@@ -163,22 +160,33 @@ async def desk(at: SeatOf) -> documents.DeskDocument:
 
 
 @router.get("/desk/cases")
-async def find(
+async def list_cases(
     at: SeatOf,
     of: Annotated[List, Query(alias="list")] = List.ALL,
-    query: Annotated[str, Query(max_length=MOST_QUERY), AfterValidator(no_control)] = "",
     status: CaseStatus | None = None,
     topic: Code | None = None,
     page: Annotated[int, Query(ge=1, le=MOST_PAGES)] = 1,
 ) -> documents.DeskPage:
-    """Cases of a list by due time. ``query``: a number or its beginning (four digits at least), a
-    reporter's whole name or telephone number, or words that must all stand in the case."""
-    asked = Search(query, callers.normalise(query), status, topic, page)
+    """Cases of a list by due time."""
+    return await _page(at, of, Search(status=status, topic=topic, page=page))
+
+
+@router.post("/desk/search")
+async def find(body: documents.SearchBody, at: SeatOf) -> documents.DeskPage:
+    """The same, of those in which something is found. What is searched for may be a name, so it is
+    in no address: proxies and browsers write those down."""
+    phone = callers.normalise(body.query)
+    return await _page(
+        at, List(body.of), Search(body.query, phone, body.status, body.topic, body.page)
+    )
+
+
+async def _page(at: Seat, of: List, asked: Search) -> documents.DeskPage:
     staff = await at.names()
     found = await at.deps.db.read(
         lambda conn: lists.page(conn, at.deps.keys, at.rules, at.person, of, asked, at.now)
     )
-    shown = msgspec.to_builtins(found) | {"page": page}
+    shown = msgspec.to_builtins(found) | {"page": asked.page}
     for case in shown["cases"]:
         for name in ("officer", "custodian"):
             case[name] = staff.get(case[name], case[name])

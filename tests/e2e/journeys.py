@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import httpx2
@@ -176,7 +175,7 @@ class Officer(Page):
 
     async def finds(self, query: str) -> list[str]:
         """The numbers of the cases that a search shows, and with them how many it counts."""
-        page = await self.ask("GET", f"/api/desk/cases?{urlencode({'query': query})}")
+        page = await self.ask("POST", "/api/desk/search", {"query": query})
         found = [case["number"] for case in page["cases"]]
         assert page["total"] == len(found)
         return found

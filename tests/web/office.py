@@ -72,7 +72,10 @@ async def accepted(triage: Browser, unit: Browser) -> str:
 
 
 async def listed(who: Browser, name: str = "all", query: str = "") -> set[str]:
-    answer = await who.get("/api/desk/cases", params={"list": name, "query": query})
+    if query:
+        answer = await who.post("/api/desk/search", {"list": name, "query": query})
+    else:
+        answer = await who.get("/api/desk/cases", params={"list": name})
     assert answer.status_code == 200, answer.text
     return {one["number"] for one in answer.json()["cases"]}
 

@@ -175,7 +175,7 @@ async def test_the_access_log_knows_no_ids_and_no_queries(
     caplog.clear()
     with caplog.at_level("INFO"):
         await browser.get("/api/cases/2498765432")
-        await browser.get("/api/desk/cases?query=2498765432")
+        await browser.post("/api/desk/search", {"query": "2498765432"})
         await browser.get("/2498765432")
     others = ("http", "uvicorn.access")  # the client of this test; switched off but heard by pytest
     ours = [record for record in caplog.records if not record.name.startswith(others)]

@@ -130,6 +130,10 @@ class Api {
         return desk();
       case "/api/desk/cases":
         return casePage(url.searchParams);
+      case "/api/desk/search": {
+        const asked = Object.entries(body).map(([name, value]) => [name, String(value)]);
+        return casePage(new URLSearchParams(asked));
+      }
       case "/api/units":
         return UNITS;
       case "/api/directory":

@@ -247,7 +247,7 @@ export interface CaseRow {
   calls: number;
 }
 
-/** `GET /api/desk/cases`. */
+/** `GET /api/desk/cases`, `POST /api/desk/search`. */
 export interface CasePage {
   cases: CaseRow[];
   total: number;

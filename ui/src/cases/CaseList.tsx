@@ -1,7 +1,7 @@
 /** My lists of cases, by due time, and all cases; the address holds what is asked, so it can be kept. */
 import { effect, signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
-import { get } from "../api/http";
+import { get, type Options, request } from "../api/http";
 import type { CasePage, CaseRow, DeskView, ListName } from "../api/types";
 import { count, dayOnly, explain, label, word, words } from "../i18n";
 import { caseNumber } from "../lib/format";
@@ -48,6 +48,14 @@ function chosen(query: URLSearchParams, desk: DeskView | null): ListName | null 
   return desk.lists.find((one) => one.count > 0)?.list ?? "all";
 }
 
+/** A page of a list. A search is no part of an address: proxies write those down, too. */
+function ask(question: string, sought: string, options: Options): Promise<CasePage> {
+  if (sought === "") return get<CasePage>(`/api/desk/cases?${question}`, options);
+  const { page, ...asked } = Object.fromEntries(new URLSearchParams(question));
+  const body = { ...asked, query: sought, page: page === undefined ? 1 : Number(page) };
+  return request<CasePage>("POST", "/api/desk/search", body, options);
+}
+
 export function CaseList() {
   const { cases: t, app, desk: d } = words.value;
   const { query } = place.value;
@@ -59,14 +67,14 @@ export function CaseList() {
   const known = useKnown();
   const search = new URLSearchParams(asked(query));
   if (list !== null) search.set("list", list);
-  if (searched.value !== "") search.set("query", searched.value);
   const question = list === null ? null : search.toString();
+  const sought = searched.value;
 
   // A new turn is why it is asked again.
   useEffect(() => {
     if (question === null || list === null) return undefined;
     const asking = new AbortController();
-    get<CasePage>(`/api/desk/cases?${question}`, { signal: asking.signal }).then(
+    ask(question, sought, { signal: asking.signal }).then(
       (page) => {
         setFound({ list, page });
         setProblem(null);
@@ -76,7 +84,7 @@ export function CaseList() {
       },
     );
     return () => asking.abort();
-  }, [question, turn]);
+  }, [question, sought, turn]);
   useEffect(() => {
     const again = () => {
       if (document.visibilityState === "visible") setTurn((n) => n + 1);
@@ -213,7 +221,7 @@ function Filters({ query, list }: FilterProps) {
             name="query"
             type="search"
             defaultValue={searched.value}
-            maxLength={200}
+            maxLength={100}
           />
         </label>
         <button type="submit" class="primary">
