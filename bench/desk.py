@@ -92,6 +92,7 @@ async def _signed_in(address: str, username: str) -> aiohttp.ClientSession:
     body = {"username": username, "password": PASSWORD}
     async with session.post("/api/sign-in", json=body) as answer:
         answer.raise_for_status()
+        session.headers["X-CSRF-Token"] = (await answer.json())["csrf"]
     return session
 
 
