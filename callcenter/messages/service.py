@@ -213,6 +213,13 @@ def put_since(connection: Connection, case: str, template: str, since: int) -> b
     return connection.execute(tables.PUT_SINCE, wanted).first() is not None
 
 
+def told_since(connection: Connection, case: str, template: str, since: int) -> bool:
+    """Whether a ``template`` about ``case`` was put at ``since`` or later, and arrived or still
+    may."""
+    wanted = {"about": case, "name": template, "since": since}
+    return connection.execute(tables.TOLD_SINCE, wanted).first() is not None
+
+
 def last_channel(connection: Connection, case: str, template: str) -> Channel | None:
     """How the newest ``template`` about ``case`` was sent; None: there is none."""
     wanted = {"about": case, "name": template}

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from callcenter.db import for_update, metadata
 from callcenter.db.schema import Id, Millis, Sealed
-from callcenter.messages.model import Channel, State
+from callcenter.messages.model import FAILED, Channel, State
 
 message = Table(
     "message",
@@ -112,6 +112,8 @@ PUT_SINCE = (
     )
     .limit(1)
 )
+#: The same, but for those that were refused or did not arrive.
+TOLD_SINCE = PUT_SINCE.where(message.c.state.not_in([state.value for state in FAILED]))
 #: Those to citizens that are still readable.
 _OPEN = select(message).where(message.c.unit.is_(None), func.length(message.c.key) > 0)
 _READABLE = for_update(_OPEN)

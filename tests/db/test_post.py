@@ -104,6 +104,12 @@ class Office(Desk):
 
         self.do(fail)
 
+    def messages(self, case: str) -> list[tuple[str, str]]:
+        """Id and template of every message about ``case``."""
+        row = message_tables.message.c
+        wanted = select(row.id, row.template).where(row.case == case).order_by(row.id)
+        return self.do(lambda conn: [(one.id, one.template) for one in conn.execute(wanted)])
+
     def put(self, case: str) -> list[tuple[str, str, str | None]]:
         """Template, state and reason of every message about ``case``, oldest first."""
         row = message_tables.message.c
@@ -246,6 +252,23 @@ def test_a_complaint_about_officials_is_written_of_to_the_inspectorate_alone(
     assert told
     assert {to for to, _ in told} == {"itjen@unit.example.go.id"}
     assert {one[0] for one in office.put(case)} >= {"unit_due", "head_late", "directorate_late"}
+
+
+def test_a_reporter_hears_that_the_head_was_told_only_when_that_is_true(office: Office) -> None:
+    def late(office: Office) -> str:
+        case = routed(office)
+        office.until(office.now + 14 * DAY_MS)
+        assert "escalated" in {kind for kind, _ in office.said(case)}
+        assert office.standing(case).late_days > 0
+        return case
+
+    case = late(office)
+    assert office.standing(case).head_told
+    (told,) = (one for one in office.messages(case) if one[1] == "head_late")
+    office.fails(told[0])
+    assert not office.standing(case).head_told
+    office.rules = written(Channel.SMS)
+    assert not office.standing(late(office)).head_told
 
 
 # --- who can't be written to ----------------------------------------------------------------------

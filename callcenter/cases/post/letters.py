@@ -39,6 +39,7 @@ WAITING: Final = "unit_waiting"
 STILL_WAITING: Final = "unit_still_waiting"
 WAITINGS: Final = frozenset({WAITING, STILL_WAITING})
 CLOSING: Final = "case_closing"
+LATE: Final = "head_late"  #: to the head of a unit
 #: What a caller is sent during the call; see ``calls/telling.py``.
 NUMBER: Final = "case_number"
 _GONE: Final = "unit_gone"
@@ -58,7 +59,7 @@ _UNITS: Final[Mapping[str, str]] = MappingProxyType(
 _OTHERS: Final[Mapping[Whom, str]] = MappingProxyType(
     {
         Whom.ASSIGNEE: "unit_due",
-        Whom.HEAD: "head_late",
+        Whom.HEAD: LATE,
         Whom.DIRECTORATE: "directorate_late",
         Whom.INSPECTORATE: "inspectorate_review",
         Whom.ON_CALL: "on_call",

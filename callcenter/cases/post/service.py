@@ -243,6 +243,11 @@ def heard(connection: Connection, keys: Keys, now: int, case: str) -> None:
     messages.withdraw(connection, keys, now, case=case, templates=letters.TO_REPORTERS)
 
 
+def head_told(connection: Connection, case: str, since: int) -> bool:
+    """Whether the head of a unit was written to since then that ``case`` is late."""
+    return messages.told_since(connection, case, letters.LATE, since)
+
+
 def call_at(
     connection: Connection, keys: Keys, rules: Rules, row: Mapping[str, Any], now: int
 ) -> int | None:

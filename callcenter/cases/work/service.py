@@ -12,6 +12,7 @@ from callcenter.cases.errors import Refused, StaleCase
 from callcenter.cases.escalation import Escalation, Level
 from callcenter.cases.facts import NoteKind
 from callcenter.cases.hand.service import Moved, Work, runs, take
+from callcenter.cases.post import service as post
 from callcenter.cases.rules import Rules
 from callcenter.cases.statuses import Actor, CaseEvent, CaseStatus, WaitReason
 from callcenter.clock import Given
@@ -111,8 +112,8 @@ class Standing(msgspec.Struct, frozen=True):
     """What the telephone, the public page and messages may tell of a case, and no more.
 
     ``due``: when the unit's next duty is due, None while none runs; ``late_days``: working days;
-    ``head_told``: of that one. ``until``: how long the reporter may answer, object or reopen.
-    ``can``: what the reporter may do now.
+    ``head_told``: of that one, in writing that did not fail. ``until``: how long the reporter may
+    answer, object or reopen. ``can``: what the reporter may do now.
     """
 
     number: str
@@ -149,7 +150,7 @@ def standing(connection: Connection, keys: Keys, rules: Rules, case: str, now: i
         unit=row.unit,
         due=first.due if first else None,
         late_days=first.late_days if first else 0,
-        head_told=first is not None and _head_told(work, first),
+        head_told=first is not None and _head_told(connection, work, first),
         until=max(windows, default=None),
         public_note=row.public_note,
         custodian=row.custodian,
@@ -157,5 +158,7 @@ def standing(connection: Connection, keys: Keys, rules: Rules, case: str, now: i
     )
 
 
-def _head_told(work: Work, clock: clocks.Clock) -> bool:
-    return Escalation(Level.HEAD, clock.kind, clock.started, clock.unit) in work.told()
+def _head_told(connection: Connection, work: Work, clock: clocks.Clock) -> bool:
+    """Whether the head of the unit has it in writing: that they were to be told is not enough."""
+    at = work.told().get(Escalation(Level.HEAD, clock.kind, clock.started, clock.unit))
+    return at is not None and post.head_told(connection, work.id, at)

@@ -6,7 +6,8 @@ import { now } from "../lib/clock";
 export function Due({ due, late }: { due: number | null; late: number }) {
   const t = words.value.desk;
   if (due === null) return <span class="quiet-text">{t.noDue}</span>;
-  if (due < now.peek()) {
+  // The server says how late it is; the clock of this computer may be wrong.
+  if (late > 0 || due < now.peek()) {
     return (
       <span class="age tooLong" title={dayOnly(due)}>
         {late > 0 ? t.lateDays(count(late)) : t.lateToday}

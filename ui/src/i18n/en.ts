@@ -485,7 +485,7 @@ export const en: Dictionary = {
       assignment_returned: "Given back by the unit",
       assignment_recalled: "Taken back from the unit",
       assignment_done: "Done by the unit",
-      escalated: "Superiors told",
+      escalated: "Reminder of a time limit",
       note_added: "Note written",
       reminded: "Answer pressed for",
       contact_tried: "Reporter contacted",

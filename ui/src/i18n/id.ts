@@ -495,7 +495,7 @@ export const id = {
       assignment_returned: "Dikembalikan unit",
       assignment_recalled: "Ditarik dari unit",
       assignment_done: "Selesai di unit",
-      escalated: "Atasan diberi tahu",
+      escalated: "Pengingat batas waktu",
       note_added: "Catatan ditulis",
       reminded: "Jawaban ditagih",
       contact_tried: "Pelapor dihubungi",
