@@ -61,12 +61,14 @@ _NOTHING: Final = "- - - - - - - - -"
 #:   public, narrative, name, phones, employer, notes, attachments, recordings, history
 _ROWS: Final = {
     # The agent writes down what is said, whatever it is about; the desk goes on from there. Nobody
-    # but a named one changes a reporter's words once the call is over.
+    # but a named one changes a reporter's words once the call is over. Telephones, and when they
+    # may be used, are changed by whoever deals with the case: a reporter gives a new number, or
+    # takes one back, where they are just then; one that is not theirs any more tells a stranger.
     Compartment.NORMAL: {
         Relation.IN_CALL: "c c c c c c c s s",
-        Relation.OWN_UNIT: "c s s s c c c s s",
+        Relation.OWN_UNIT: "c s s c c c c s s",
         Relation.CUSTODIAN: "c c c c c c c s s",
-        Relation.TRIAGE: "c s s s c c c s s",
+        Relation.TRIAGE: "c s s c c c c s s",
         Relation.SUPERVISOR: "s s - - s s - s s",
         Relation.ADMIN: _NOTHING,
         Relation.OTHER_UNIT: _NOTHING,
@@ -79,9 +81,9 @@ _ROWS: Final = {
     },
     Compartment.SENSITIVE: {
         Relation.IN_CALL: "c c c c c c c - s",
-        Relation.OWN_UNIT: "c s s s c c c s s",
+        Relation.OWN_UNIT: "c s s c c c c s s",
         Relation.CUSTODIAN: "c c c c c c c s s",
-        Relation.TRIAGE: "c s s s c c c s s",
+        Relation.TRIAGE: "c s s c c c c s s",
         Relation.SUPERVISOR: _NOTHING,
         Relation.ADMIN: _NOTHING,
         Relation.OTHER_UNIT: _NOTHING,
@@ -97,7 +99,7 @@ _ROWS: Final = {
         Relation.SUPERVISOR: _NOTHING,
         Relation.ADMIN: _NOTHING,
         Relation.OTHER_UNIT: _NOTHING,
-        Relation.INSPECTORATE: "c s s s c c c s s",
+        Relation.INSPECTORATE: "c s s c c c c s s",
         Relation.REPORTER: "s - - - - - - - -",
         Relation.PUBLIC: _NOTHING,
     },

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from callcenter.cases.desk.service import MOST_PAGES
-from callcenter.cases.desk.writing import Contact, Form
+from callcenter.cases.desk.writing import MINUTES, Contact, Form
 from callcenter.cases.statuses import CaseStatus
 from callcenter.cases.texts import NAME_CHARS, NARRATIVE_CHARS, NOTE_CHARS, SUMMARY_CHARS
 from callcenter.web.documents import (
@@ -34,7 +34,19 @@ Number = Annotated[str, StringConstraints(pattern=r"^[0-9]{10}$")]
 #: Nobody searches for more.
 QUERY_CHARS: Final = 100
 Version = Annotated[int, Field(ge=1, le=2**31)]
-Minute = Annotated[int, Field(ge=0, le=24 * 60)]
+
+
+def _minute(given: int | str) -> int | Literal[""]:
+    """Of a day; an empty text empties the field."""
+    if isinstance(given, int) and 0 <= given <= MINUTES:
+        return given
+    if given == "":
+        return ""
+    raise ValueError(f"0 to {MINUTES} minutes since midnight, or an empty text")
+
+
+# Not a union of both: the field that is wrong would have a name for each.
+Minute = Annotated[int | str, AfterValidator(_minute)]
 
 # --- lists ------------------------------------------------------------------------------------
 
@@ -204,7 +216,8 @@ class Phone(Body):
 
 class SafeContact(Body):
     """How the reporter may be reached. Hours in minutes since midnight in ``zone`` (an IANA name);
-    those of calls where they are others. Null or missing: it stays as it is."""
+    those of calls where they are others. Null or missing: it stays as it is; an empty text empties
+    it."""
 
     may_message: bool | None = None
     may_call: bool | None = None
@@ -212,7 +225,7 @@ class SafeContact(Body):
     safe_until: Minute | None = None
     call_from: Minute | None = None
     call_until: Minute | None = None
-    zone: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+/-]{1,40}$")] | None = None
+    zone: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+/-]{0,40}$")] | None = None
     language: Language | None = None
 
 

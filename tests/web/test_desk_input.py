@@ -125,6 +125,38 @@ async def test_how_a_reporter_may_be_reached_is_checked_and_kept(desks: House) -
     assert {name: kept[name] for name in contact} == contact
 
 
+async def test_the_acting_unit_takes_down_a_new_number_and_other_hours(desks: House) -> None:
+    triage, unit = await desks.signed_in("petugas"), await desks.signed_in("barat")
+    contact = {"may_message": True, "safe_from": 1080, "safe_until": 1260, "call_from": 600,
+               "call_until": 660, "zone": "Asia/Hong_Kong"}  # fmt: skip
+    number = await intake(triage, phones=[{"number": "0811 1000 222"}], safe_contact=contact)
+    await move(triage, number, "verify")
+    await move(triage, number, "route", unit="P32")
+    path = f"/api/cases/{number}"
+
+    async def save(**fields: Any) -> Any:
+        version = (await file_of(unit, number))["version"]
+        return await unit.put(path, {"version": version, **fields})
+
+    emptied = {"call_from": "", "call_until": "", "safe_from": "", "zone": ""}
+    saved = await save(phones=[{"number": "0812 3333 444"}], safe_contact=emptied)
+    assert saved.status_code == 200, saved.text
+    file = saved.json()
+    assert [one["number"] for one in file["phones"]] == ["+628123333444"]
+    kept = file["safe_contact"]
+    assert [kept[name] for name in emptied] == [None] * 4
+    assert (kept["safe_until"], kept["may_message"]) == (1260, True)
+    gone = await save(phones=[])
+    assert (gone.json()["phones"], gone.json().get("call_at")) == ([], None)
+    # The reporter's own words and name stay theirs.
+    for name in ("narrative", "name"):
+        refused = await save(**{name: "Lain"})
+        assert refused.json()["error"]["fields"] == {name: "not_yours"}
+    told = [one["data"]["fields"] for one in (await file_of(triage, number))["timeline"]
+            if one["kind"] == "case_saved"]  # fmt: skip
+    assert told[-2:] == ["phones,safe_contact", "phones"]
+
+
 async def test_a_narrative_of_ten_megabytes_is_refused(desks: House) -> None:
     triage = await desks.signed_in("petugas")
     for size, status in ((10_000_000, 413), (20_001, 422)):

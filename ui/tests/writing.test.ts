@@ -59,6 +59,10 @@ test("another number leaves the second one as it is", () => {
   });
 });
 
+test("an hour that is emptied is sent empty, because what is left out stays", () => {
+  expect(written({ safe_until: "" }, before)).toEqual({ safe_contact: { safe_until: "" } });
+});
+
 test("hours go as minutes, and only the changed ones", () => {
   expect(written({ safe_until: "21:15", may_call: true }, before)).toEqual({
     safe_contact: { safe_until: 21 * 60 + 15, may_call: true },

@@ -14,6 +14,7 @@ from callcenter.cases import texts
 from callcenter.cases.clocks import Statute
 from callcenter.cases.deadlines import STATUTES, Code
 from callcenter.cases.errors import BadForm
+from callcenter.cases.reporters.service import Minute
 from callcenter.cases.rules import Rules
 
 MINUTES: Final = 24 * 60
@@ -24,15 +25,15 @@ _HOURS: Final = ("safe_from", "safe_until", "call_from", "call_until")
 
 
 class Contact(msgspec.Struct, frozen=True):
-    """How a reporter may be reached; None leaves as it is. Hours in minutes since midnight in
-    ``zone``, an IANA name."""
+    """How a reporter may be reached; None leaves as it is, an empty text empties. Hours in minutes
+    since midnight in ``zone``, an IANA name."""
 
     may_message: bool | None = None
     may_call: bool | None = None
-    safe_from: int | None = None
-    safe_until: int | None = None
-    call_from: int | None = None
-    call_until: int | None = None
+    safe_from: Minute = None
+    safe_until: Minute = None
+    call_from: Minute = None
+    call_until: Minute = None
     zone: str | None = None
     language: str | None = None
 
@@ -146,10 +147,10 @@ def _wrong_statutes(statutes: Mapping[str, str], today: dt.date) -> dict[str, st
 
 
 def _wrong_contact(contact: Contact) -> str | None:
-    hours = [one for name in _HOURS if (one := getattr(contact, name)) is not None]
+    hours = [one for name in _HOURS if isinstance(one := getattr(contact, name), int)]
     if any(not 0 <= one <= MINUTES for one in hours):
         return f"hours: 0 to {MINUTES} minutes since midnight"
-    if contact.zone is not None:
+    if contact.zone:
         try:
             ZoneInfo(contact.zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -8,6 +8,7 @@ by itself (:func:`suggest` and :func:`join`).
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Literal
 
 import msgspec
 from sqlalchemy import Row, bindparam, delete, insert, select, update
@@ -85,8 +86,12 @@ class Reporter(msgspec.Struct, frozen=True):
     shared: tuple[str, ...] = ()
 
 
+#: Since midnight; None leaves it as it is, an empty text empties it.
+Minute = int | Literal[""] | None
+
+
 class Form(msgspec.Struct, frozen=True):
-    """What is written down of a person; None leaves a field as it is."""
+    """What is written down of a person; None leaves a field as it is, an empty text empties it."""
 
     name: str | None = None
     phones: tuple[str, ...] | None = None
@@ -94,10 +99,10 @@ class Form(msgspec.Struct, frozen=True):
     minor: bool | None = None
     may_message: bool | None = None
     may_call: bool | None = None
-    safe_from: int | None = None
-    safe_until: int | None = None
-    call_from: int | None = None
-    call_until: int | None = None
+    safe_from: Minute = None
+    safe_until: Minute = None
+    call_from: Minute = None
+    call_until: Minute = None
     zone: str | None = None
     shared: tuple[str, ...] | None = None
 
@@ -164,13 +169,15 @@ def save(
     row = connection.execute(by_key(tables.case), {"key": case}).first()
     if row is None:
         raise LookupError(case)
-    wanted = {name: one for name in _PLAIN if (one := getattr(form, name)) is not None}
+    said = {name: one for name in _PLAIN if (one := getattr(form, name)) is not None}
+    wanted = {name: None if one == "" else one for name, one in said.items()}
     if row.anonymous:
         if form.name or form.phones or wanted.keys() - {"language"}:
             raise Anonymous(case)
         return None
     person = None if row.reporter is None else _row(connection, row.reporter)
-    if person is None and not (form.name or form.phones or caller or wanted):
+    told_how = any(one is not None for one in wanted.values())
+    if person is None and not (form.name or form.phones or caller or told_how):
         return None
     if person is None or not person.key:
         person = _make(connection, keys, given, case, row.language)

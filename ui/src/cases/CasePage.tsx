@@ -105,7 +105,7 @@ function Found({ file, ask }: { file: CaseFile; ask: Ask }) {
   const desk = useDesk();
   const { triage } = units.value;
   const role = me.value?.account.role;
-  const changes = ["public", "notes", "employer", "narrative", "name"].some(
+  const changes = ["public", "notes", "employer", "narrative", "name", "phones"].some(
     (group) => file.may[group] === "change",
   );
   const sees = (group: string) => group in file.may;

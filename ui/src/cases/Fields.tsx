@@ -134,6 +134,8 @@ export function Fields({ values, names, edit, theirs = {}, take }: Props) {
       {check("may_call", t.mayCall)}
       {text("safe_from", t.safeFrom, { type: "time" })}
       {text("safe_until", t.safeUntil, { type: "time" })}
+      {text("call_from", t.callFrom, { type: "time" })}
+      {text("call_until", t.callUntil, { type: "time" })}
     </div>
   );
 }

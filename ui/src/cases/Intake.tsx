@@ -26,6 +26,8 @@ const PERSONAL: readonly TypedName[] = [
   "may_call",
   "safe_from",
   "safe_until",
+  "call_from",
+  "call_until",
 ];
 const PLAIN = NAMES.filter((name) => !PERSONAL.includes(name) && name !== "summary");
 

@@ -1,5 +1,5 @@
 /** The fields that are written down of a case: what stands in them, and what is sent. */
-import type { CaseFile, ReporterPhone, SafeContact } from "../api/types";
+import type { CaseFile, ReporterPhone } from "../api/types";
 
 /** As typed: all text, or yes and no. Times of day are `17:00`. */
 export interface Typed {
@@ -20,6 +20,8 @@ export interface Typed {
   may_call: boolean;
   safe_from: string;
   safe_until: string;
+  call_from: string;
+  call_until: string;
 }
 
 export type TypedName = keyof Typed;
@@ -43,6 +45,8 @@ const GROUP: Record<TypedName, string> = {
   may_call: "phones",
   safe_from: "phones",
   safe_until: "phones",
+  call_from: "phones",
+  call_until: "phones",
 };
 
 export const NAMES = Object.keys(GROUP) as TypedName[];
@@ -65,6 +69,8 @@ export const EMPTY: Typed = {
   may_call: false,
   safe_from: "",
   safe_until: "",
+  call_from: "",
+  call_until: "",
 };
 
 /** The fields of `file` that somebody may change. */
@@ -92,6 +98,8 @@ export function stands(file: CaseFile): Typed {
     may_call: contact?.may_call ?? false,
     safe_from: clock(contact?.safe_from),
     safe_until: clock(contact?.safe_until),
+    call_from: clock(contact?.call_from),
+    call_until: clock(contact?.call_until),
   };
 }
 
@@ -116,12 +124,13 @@ export function written(
     (name) => name in PERSONAL && name !== "phone" && name !== "shared",
   );
   if (contact.length > 0) {
-    const told: Partial<SafeContact> = {};
-    for (const name of contact) {
-      if (name === "may_message" || name === "may_call") told[name] = next[name];
-      if (name === "safe_from" || name === "safe_until") told[name] = minutes(next[name]);
-    }
-    body.safe_contact = told;
+    // An hour that was emptied is sent empty: what is left out stays as it is.
+    body.safe_contact = Object.fromEntries(
+      contact.map((name) => {
+        const value = next[name];
+        return [name, typeof value === "string" ? minutes(value) : value];
+      }),
+    );
   }
   return body;
 }
@@ -145,6 +154,8 @@ const PERSONAL: Partial<Record<TypedName, true>> = {
   may_call: true,
   safe_from: true,
   safe_until: true,
+  call_from: true,
+  call_until: true,
 };
 
 /** Minutes since midnight as `17:00`. */
@@ -154,7 +165,7 @@ export function clock(minutes: number | null | undefined): string {
   return `${two(Math.floor(minutes / 60) % 24)}:${two(minutes % 60)}`;
 }
 
-function minutes(time: string): number | null {
+function minutes(time: string): number | "" {
   const found = /^(\d\d):(\d\d)/.exec(time);
-  return found ? Number(found[1]) * 60 + Number(found[2]) : null;
+  return found ? Number(found[1]) * 60 + Number(found[2]) : "";
 }

@@ -205,6 +205,8 @@ export const desk: typeof indonesian = {
     mayCall: "May be phoned",
     safeFrom: "Safe to contact from",
     safeUntil: "until",
+    callFrom: "Phone only from (if another time)",
+    callUntil: "until",
     makeAnonymous: "Make anonymous",
     anonymousWarning: "Name, telephone numbers and voice are taken off this case for ever.",
     theirs: (who: string) => `${who} wrote:`,

@@ -27,9 +27,9 @@ export const desk = {
   dueToday: "hari ini",
   unit: "Unit",
   officer: "Petugas",
+  notAccepted: "belum diterima",
   unitPhone: "Telepon unit",
   noPhone: "belum ada di daftar unit",
-  notAccepted: "belum diterima",
   intake: "Pengaduan baru",
   channel: "Cara masuk",
   channels: {
@@ -206,6 +206,8 @@ export const desk = {
     mayCall: "Boleh ditelepon",
     safeFrom: "Aman dihubungi dari",
     safeUntil: "sampai",
+    callFrom: "Telepon hanya dari (bila lain)",
+    callUntil: "sampai",
     makeAnonymous: "Jadikan anonim",
     anonymousWarning:
       "Nama, nomor telepon, dan rekaman suara dihapus dari kasus ini untuk selamanya.",
