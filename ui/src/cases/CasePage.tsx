@@ -37,10 +37,10 @@ export function CasePageView({ number }: { number: string }) {
         </p>
       )}
       {missing && (
-        <>
+        <div class="out-of-sight">
           <p class="explain">{desk.glass.ifNeeded}</p>
           <Glass ask={ask} />
-        </>
+        </div>
       )}
       {known &&
         file !== null &&
