@@ -280,6 +280,30 @@ def test_many_reporters_are_answered_at_once(triage: Page, served: Served) -> No
     expect(triage.locator(".cases-beside .status.verifying")).to_have_count(len(addresses))
 
 
+def test_an_agent_reads_what_they_wrote_down_and_changes_nothing(
+    people: People, served: Served
+) -> None:
+    agent = people.page()
+    sign_in(agent, served, "agen")
+    cases = agent.locator("nav a[href='/cases']")
+    expect(cases).to_have_attribute("target", "_blank")
+    body = {"channel": "phone", "topic": "upah_tunggak", "narrative": STORY, "name": "Siti"}
+    number = agent.evaluate(
+        """async (body) => {
+          const { csrf } = await (await fetch("/api/me")).json();
+          const headers = { "Content-Type": "application/json", "X-CSRF-Token": csrf };
+          const asked = { method: "POST", headers, body: JSON.stringify(body) };
+          return (await (await fetch("/api/cases", asked)).json()).number;
+        }""",
+        body,
+    )
+    agent.goto(f"{served.url}/cases/{number}")
+    expect(agent.locator(".narrative")).to_have_text(STORY)
+    expect(agent.locator(".page-head .status.new")).to_be_visible()
+    expect(agent.locator(".timeline li").first).to_be_visible()
+    expect(agent.locator(".actions, .note-form, .related, .panel-head button")).to_have_count(0)
+
+
 def test_a_period_of_the_law_is_noted_with_its_last_day(officer: Page) -> None:
     accept(officer)
     officer.keyboard.press("e")

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { homeOf, pageOf, route } from "../src/shell/pages";
+import { homeOf, PAGES, pageOf, route } from "../src/shell/pages";
 
 test.each([
   ["/", { page: "home" }],
@@ -20,6 +20,7 @@ test.each([
 
 test("each role begins at a page it has", () => {
   expect(homeOf("agent")).toBe("/console");
+  expect(PAGES.agent).toEqual(["console", "cases"]);
   expect(homeOf("supervisor")).toBe("/board");
   expect(homeOf("officer")).toBe("/cases");
   expect(pageOf(route("/cases/2648151621"))).toBe("cases");

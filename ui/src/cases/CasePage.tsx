@@ -99,15 +99,28 @@ function useFile(number: string): { file: CaseFile | null; problem: unknown; ask
 /** Who may have to press a unit for an answer: everybody but the unit itself. */
 const OWES = ["routed", "in_progress", "waiting"];
 
+/** Shortcuts of who may write. */
+const WRITING = [
+  ["1–9", "act"],
+  ["N", "note"],
+  ["E", "edit"],
+  ["Ctrl Enter", "send"],
+  ["Esc", "cancel"],
+] as const;
+
 function Found({ file, ask }: { file: CaseFile; ask: Ask }) {
   const { cases: t, desk: all } = words.value;
   const [editing, setEditing] = useState(false);
   const desk = useDesk();
   const { triage } = units.value;
   const role = me.value?.account.role;
-  const changes = ["public", "notes", "employer", "narrative", "name", "phones"].some(
-    (group) => file.may[group] === "change",
-  );
+  // An agent reads it out to a caller; what they write is written in the console.
+  const reads = role === "agent";
+  const changes =
+    !reads &&
+    ["public", "notes", "employer", "narrative", "name", "phones"].some(
+      (group) => file.may[group] === "change",
+    );
   const sees = (group: string) => group in file.may;
   const presses =
     OWES.includes(file.status ?? "") &&
@@ -164,21 +177,17 @@ function Found({ file, ask }: { file: CaseFile; ask: Ask }) {
           )}
         </div>
         <div class="case-column">
-          <Actions file={file} desk={desk} presses={presses} ask={ask} />
-          <Notes file={file} ask={ask} />
+          {!reads && <Actions file={file} desk={desk} presses={presses} ask={ask} />}
+          {!reads && <Notes file={file} ask={ask} />}
           <Limits file={file} />
           <Ways file={file} />
-          <Related file={file} ask={ask} />
+          {!reads && <Related file={file} ask={ask} />}
           {(sees("history") || sees("recordings")) && <Calls file={file} />}
         </div>
       </div>
       <Shortcuts
         keys={[
-          ["1–9", all.keys.act],
-          ["N", all.keys.note],
-          ["E", all.keys.edit],
-          ["Ctrl Enter", all.keys.send],
-          ["Esc", all.keys.cancel],
+          ...(reads ? [] : WRITING.map(([key, name]) => [key, all.keys[name]] as const)),
           ["L", all.keys.back],
         ]}
       />

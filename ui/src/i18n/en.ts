@@ -223,6 +223,7 @@ export const en: Dictionary = {
     discard: "Discard",
     status: "Status",
     another: "Another matter",
+    look: "The whole case ↗",
     matters: "Complaints in this call",
   },
 

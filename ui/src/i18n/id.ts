@@ -228,6 +228,7 @@ export const id = {
     discard: "Buang",
     status: "Status",
     another: "Masalah lain",
+    look: "Seluruh kasus ↗",
     matters: "Pengaduan dalam panggilan ini",
   },
 

@@ -42,7 +42,13 @@ function Menu({ page }: { page: Props["page"] }) {
   return (
     <>
       {PAGES[account.role].map((each) => (
-        <a key={each} href={pathOf(each)} aria-current={each === page ? "page" : undefined}>
+        <a
+          key={each}
+          href={pathOf(each)}
+          aria-current={each === page ? "page" : undefined}
+          // The console is a telephone: nobody leaves it for another page in the middle of a call.
+          target={page === "console" ? "_blank" : undefined}
+        >
           {app.pages[each]}
         </a>
       ))}
