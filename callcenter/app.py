@@ -49,14 +49,7 @@ from callcenter.queue.agents import AgentState
 from callcenter.settings import Settings
 from callcenter.stats.board import Board, BoardView
 from callcenter.stats.service import restore
-from callcenter.store import (
-    Store,
-    add_account,
-    check_erasures,
-    hold,
-    open_store,
-    read_rules,
-)
+from callcenter.store import Store, add_account, check_erasures, hold, open_store, read_rules
 from callcenter.telephony.asterisk.build import asterisk_line, asterisk_watch
 from callcenter.telephony.asterisk.line import AsteriskLine
 from callcenter.telephony.asterisk.watch import Watch
@@ -193,10 +186,7 @@ def assemble(
     simulator = asterisk = twilio = watch = None
     if settings.simulator:
         simulator = SimulatorLine(
-            clock,
-            paced=paced,
-            patience_s=TYPING_S,
-            sound=sounds.address if speaks else None,
+            clock, paced=paced, patience_s=TYPING_S, sound=sounds.address if speaks else None
         )
     if settings.asterisk_ari_url is not None:
         asterisk = asterisk_line(settings, voice)
@@ -568,6 +558,16 @@ def _say_who_is_phoned(app: App) -> None:
         log.warning("no address, to be phoned, have the units %s", ", ".join(silent))
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """Where browsers connect; ``port`` 0: any free one. Raises OSError like :func:`serve`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family, backlog=512)
+    # Connections take it over. asyncio sets it on those only whose socket names its protocol, and
+    # the body of an answer would wait 40 ms for the other side to acknowledge the head.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
+
+
 async def serve(app: App, started: Callable[[str], None] = lambda _address: None) -> None:
     """Serve until SIGTERM or SIGINT. ``started`` is told the address when requests are taken.
 
@@ -576,8 +576,7 @@ async def serve(app: App, started: Callable[[str], None] = lambda _address: None
     """
     settings = app.settings
     _say_who_is_phoned(app)
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.create_server((settings.host, settings.port), family=family, backlog=512)
+    listening = listen(settings.host, settings.port)
     config = uvicorn.Config(
         app.web,
         log_config=None,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-import socket
 from collections.abc import AsyncIterator, Mapping
 from functools import cache, partial
 from pathlib import Path
@@ -23,7 +22,7 @@ import uvicorn
 from sqlalchemy import text as sql_text
 
 from callcenter import settings as settings_module
-from callcenter.app import App, assemble, running
+from callcenter.app import App, assemble, listen, running
 from callcenter.cases.clocks import Clock
 from callcenter.cases.hand.service import Work
 from callcenter.cases.numbers import make_number
@@ -422,7 +421,7 @@ async def journey(folder: Path, when: str = OPEN, **environment: str) -> AsyncIt
     )
     clock = JumpClock(at(when))
     app = assemble(settings, clock=clock, paced=False, speaks=False)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with listen("127.0.0.1", 0) as listening:
         config = uvicorn.Config(app.web, log_config=None, access_log=False, lifespan="on")
         server = uvicorn.Server(config)
         async with running(app):

@@ -15,7 +15,7 @@ import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 
 from callcenter import settings as settings_module
-from callcenter.app import App, assemble, running
+from callcenter.app import App, assemble, listen, running
 from callcenter.clock import Given, SystemClock
 from callcenter.db import Connection
 from callcenter.people import accounts, passwords
@@ -172,7 +172,7 @@ def settings(sqlite_url: str, tmp_path: Path, flows: Path | None) -> settings_mo
 
 @pytest.fixture
 def listening() -> Iterator[socket.socket]:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with listen("127.0.0.1", 0) as listening:
         yield listening
 
 

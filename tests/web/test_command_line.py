@@ -116,6 +116,22 @@ def test_the_first_start_makes_accounts_whose_passwords_are_shown_once(
         assert "passwords" not in printed
 
 
+def test_the_body_of_an_answer_does_not_wait_for_its_head_to_arrive(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    with serving(environment, tmp_path / "log") as (_, printed):
+        url = re.findall(r"serving at (\S+)", printed)[0]
+        took = []
+        with httpx2.Client(base_url=url) as browser:
+            for _ in range(40):
+                began = time.monotonic()
+                assert browser.get("/healthz").status_code == 200
+                took.append(time.monotonic() - began)
+    # Linux acknowledges the first packets of a connection at once, and those after them when it
+    # has something to say, or after 40 ms.
+    assert min(took[20:]) < 0.035
+
+
 def test_a_page_that_is_open_does_not_hold_up_the_end(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
