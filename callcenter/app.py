@@ -525,7 +525,7 @@ async def demo(settings: Settings, count: int, seed: int) -> tuple[BoardView, in
         await day.play()
         while await app.sealer.seal():
             pass
-    return board.view(closes), day.failed
+    return board.view(closes - 1), day.failed  # midnight would show the day after
 
 
 def _demo_agent(store: Store, settings: Settings, name: str) -> str:
