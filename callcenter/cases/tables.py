@@ -321,7 +321,7 @@ erasure = Table(
     "erasure",
     metadata,
     Column("id", String(40), primary_key=True),
-    Column("kind", String(16), nullable=False),  #: case, reporter, call, recording
+    Column("kind", String(16), nullable=False),  #: of calls/vault/service.py:Kind
     Column("ref", String(80), nullable=False),
     Column("reason", String(40), nullable=False),
     Column("by", String(40)),

@@ -453,6 +453,26 @@ def test_a_backup_that_is_put_back_forgets_again(
         house.use(backup)
 
 
+def test_who_comes_back_to_an_anonymous_case_is_forgotten_in_a_backup_too(
+    house: House, tmp_path: Path, open_database: Callable[[str], Database]
+) -> None:
+    house.anonymise(house.complaint())
+    house.call_from("call-2", OTHER, ended=False)
+    backup = open_database(f"sqlite:///{tmp_path}/backup.db")
+    fill(house.database, backup)
+    given = Given(house.now)
+    for _ in range(2):
+        house.do(lambda conn: vault.keep_caller_off(conn, house.keys, given.again(), "call-2"))
+    assert house.row(call_tables.call, "call-2")["number"] is None
+    assert [(one["kind"], one["ref"]) for one in house.ledger.read()][-1:] == [("caller", "call-2")]
+    assert [one["kind"] for one in house.ledger.read()].count("caller") == 1
+    house.use(backup)
+    assert house.row(call_tables.call, "call-2")["number"] is not None
+    house.do(lambda conn: vault.replay(conn, house.keys, Given(house.now), house.ledger))
+    row = house.row(call_tables.call, "call-2")
+    assert (row["number"], row["number_hash"]) == (None, None)
+
+
 def test_the_ledger_is_written_before_the_commit(house: House) -> None:
     case = closed(house)
 

@@ -34,11 +34,13 @@ from callcenter.messages import service as messages
 
 
 class Kind(StrEnum):
-    """What is forgotten. ``anonymous`` is the person of a case, and whence its calls came."""
+    """What is forgotten. ``anonymous`` is the person of a case, and whence its calls came;
+    ``caller``: who called, of a call that goes on."""
 
     CASE = "case"
     REPORTER = "reporter"
     CALL = "call"
+    CALLER = "caller"
     RECORDING = "recording"
     ANONYMOUS = "anonymous"
 
@@ -109,6 +111,7 @@ _WHERE = {
     Kind.ANONYMOUS: (_C, "id"),
     Kind.REPORTER: (tables.reporter, "id"),
     Kind.CALL: (calls.call, "id"),
+    Kind.CALLER: (calls.call, "id"),
     Kind.RECORDING: (tables.recording, "name"),
 }
 _FILES = select(tables.recording.c.file).where(tables.recording.c.file.is_not(None))
@@ -162,7 +165,7 @@ def anonymise(
 def keep_caller_off(connection: Connection, keys: Keys, given: Given, call: str) -> None:
     """``call`` is about a case whose reporter is anonymous: nothing of its caller is kept. For a
     day they may come back from the same telephone."""
-    _Forgetting(connection, keys, given, "asked", None).off_call(call)
+    _Forgetting(connection, keys, given, "asked", None).forget(Kind.CALLER, call)
 
 
 def held(connection: Connection, kind: Kind, ref: str) -> Refusal | None:
@@ -219,7 +222,7 @@ def _about(connection: Connection, kind: Kind, ref: str) -> list[str]:
         raise LookupError(f"there is no {kind.value} {ref}")
     if kind is Kind.REPORTER:
         return reporters.cases_of(connection, ref)
-    if kind is Kind.CALL:
+    if kind in (Kind.CALL, Kind.CALLER):
         return cases.cases_of(connection, ref)
     if kind is Kind.RECORDING:
         return [] if found.case is None else [found.case]
@@ -228,8 +231,9 @@ def _about(connection: Connection, kind: Kind, ref: str) -> list[str]:
 
 def _lock(connection: Connection, kind: Kind, ref: str) -> None:
     """Lock the calls that ``ref`` is about: they come before cases in the order of all locks."""
-    about = {ref} if kind is Kind.CALL else set()
-    for case in [] if kind is Kind.CALL else _about(connection, kind, ref):
+    of_call = kind in (Kind.CALL, Kind.CALLER)
+    about = {ref} if of_call else set()
+    for case in [] if of_call else _about(connection, kind, ref):
         about |= set(connection.execute(_LINKED_CALLS, {"of": case}).scalars())
     for call in sorted(about):
         calls.lock(connection, call)
@@ -264,6 +268,9 @@ class _Forgetting:
                 self._reporter(ref)
             case Kind.CALL:
                 self._call(ref)
+            case Kind.CALLER:
+                if self._off_call(ref):
+                    self._note(Kind.CALLER, ref)
             case Kind.RECORDING:
                 self._recording(ref)
             case Kind.ANONYMOUS:
@@ -348,14 +355,14 @@ class _Forgetting:
         for recording in self._recordings(case):
             self._recording(recording)
         for call in self._connection.execute(_LINKED_CALLS, {"of": case}).scalars().all():
-            self.off_call(call)
+            self._off_call(call)
 
-    def off_call(self, call: str) -> None:
-        """Number, voice and messages of one call."""
+    def _off_call(self, call: str) -> bool:
+        """Number, voice and messages of one call; whether it had a number."""
         now = self._given.now
         said = calls.who_rang(self._connection, self._keys, call)
         if said is None:
-            return
+            return False
         reconnect = None
         if said.number is not None and now - said.started_at < calls.RECONNECT_MS:
             day = calls.reconnect_day(said.started_at)
@@ -367,6 +374,7 @@ class _Forgetting:
             self._connection.execute(statement, {"of": call})
         for recording in self._recordings(call):
             self._recording(recording)
+        return said.number is not None
 
     def _recordings(self, of: str) -> Sequence[str]:
         return [row.name for row in self._connection.execute(_RECORDINGS, {"of": of})]
