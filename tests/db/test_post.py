@@ -16,7 +16,6 @@ from sqlalchemy import event, select
 
 from callcenter import resources
 from callcenter.cases import tables
-from callcenter.cases.desk.acts.service import Desk as CasesDesk
 from callcenter.cases.errors import Refused
 from callcenter.cases.facts import NoteKind
 from callcenter.cases.post import letters
@@ -25,7 +24,6 @@ from callcenter.cases.post.letters import Writing
 from callcenter.cases.reporters import service as reporters
 from callcenter.cases.reporters.service import Form
 from callcenter.cases.rules import Rules
-from callcenter.cases.secrecy import Person
 from callcenter.cases.statuses import CASE_TABLE, Actor, CaseEvent
 from callcenter.clock import Given
 from callcenter.db import Connection, Database
@@ -36,7 +34,6 @@ from callcenter.messages import tables as message_tables
 from callcenter.messages import texts
 from callcenter.messages.model import Channel, Event, Letter
 from callcenter.messages.rules import Allowed
-from callcenter.people.permissions import Role
 from tests.db.test_cases import DAY_MS
 from tests.db.work import Desk
 from tests.rules.cases.kit import shipped_rules
@@ -583,40 +580,3 @@ def test_the_list_is_read_from_its_index(sqlite_url: str, keys: Keys) -> None:
     database.close_sync()
     assert "USING INDEX ix_assignment_phone" in plan[0]
     assert not any(line.startswith("SCAN") for line in plan)
-
-
-def test_each_reporter_of_many_hears_of_the_one_notice(office: Office) -> None:
-    parent, *children = (office.filed() for _ in range(4))
-    office.set(parent, gathers=True)
-    wants, anonymous, elsewhere = children
-    for case, number in zip(children, (OWN, OWN, OFFICE), strict=True):
-        office.set(case, parent=parent)
-        office.person(case, number)
-    office.set(anonymous, anonymous=True)
-    triage, inspector = (
-        Person(name, Role.OFFICER, unit) for name, unit in (("tri", "PTSA"), ("was", "P32"))
-    )
-    office.move(elsewhere, E.VERIFY, A.TRIAGE, by="tri")
-    office.move(elsewhere, E.REJECT, A.TRIAGE, by="tri", reason="too_vague")
-    office.sent()
-
-    def together(person: Person, event: CaseEvent, **fields: str) -> None:
-        row, given = office.row(parent), Given(office.now)
-        wanted = (row["number"], event.value, row["version"], fields)
-        office.do(
-            lambda conn: CasesDesk(conn, office.keys, given.again(), office.rules, person).move(
-                *wanted, copy=True
-            )
-        )
-
-    together(triage, E.VERIFY)
-    together(triage, E.ROUTE, unit="P32")
-    together(inspector, E.ACCEPT)
-    office.sent()
-    together(inspector, E.FOLLOW_UP, public_note="Upah wajib dibayar.")
-    told = TEXTS.text("case_news", "id", {"number": office.number(wants)})
-    assert office.sms() == [(OWN, told)]
-    assert [office.row(case)["status"] for case in (parent, *children)] == [
-        *["followed_up"] * 3,
-        "rejected",
-    ]

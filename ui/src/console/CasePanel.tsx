@@ -125,8 +125,8 @@ function CaseForm({ save, topics, inWriting }: FormProps) {
         </dl>
         <dl class="case-status">
           <dt>{t.status}</dt>
+          <dd>{word(words.value.cases.statuses, stored.status)}</dd>
           <dd>
-            {word(words.value.cases.statuses, stored.status)}{" "}
             <a href={`/cases/${stored.number}`} target="_blank" rel="noopener">
               {t.look}
             </a>
