@@ -25,6 +25,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from callcenter import resources, staff, upkeep
+from callcenter.calls import outgoing
 from callcenter.calls.desk import Desk
 from callcenter.calls.errors import NotNow
 from callcenter.calls.service import Calls, Send
@@ -275,6 +276,7 @@ def _calls(
         timezone=settings.time_zone.key,
         lines=lines,
         always_open=settings.always_open,
+        outgoing=outgoing.allowed(settings, lines),
         sealer=sealer,
         process=secrets.token_hex(8),
         perform=perform,

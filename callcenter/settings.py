@@ -360,6 +360,15 @@ class Settings:
         _whole(0, 1_000_000),
         "Most messages sent to telephones in 24 hours",
     )
+    callback_prefixes: tuple[str, ...] = _setting(
+        "CALLBACK_PREFIXES", "+62", _prefixes, "How the numbers of callers begin whom we call back"
+    )
+    callbacks_a_day: int = _setting(
+        "CALLBACKS_A_DAY",
+        "500",
+        _whole(0, 1_000_000),
+        "Most calls to callers in 24 hours; 0: nobody is called back",
+    )
     smtp_url: str | None = _setting(
         "SMTP_URL",
         "",

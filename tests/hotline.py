@@ -11,6 +11,7 @@ from sqlalchemy import insert
 from callcenter import resources
 from callcenter.calls.console import ConsoleView
 from callcenter.calls.desk import Desk
+from callcenter.calls.outgoing import Outgoing
 from callcenter.calls.service import Calls, Send
 from callcenter.cases.desk import service as desk_lists
 from callcenter.cases.desk.service import CaseRow, List, Search
@@ -59,6 +60,7 @@ class Hotline:
             clock=self.clock,
             timezone="Asia/Jakarta",
             lines=lines,
+            outgoing=Outgoing(frozenset(lines), ("+62",), 500),
             sealer=self.sealer,
             process="test",
             perform=self._perform,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callcenter.calls import followup, tables
+from callcenter.calls import followup, keeping, tables
 from callcenter.calls.followup import Stores
 from callcenter.calls.model import Outcome
 from callcenter.calls.moves import Ask, Steps
@@ -56,7 +56,7 @@ def answer(stores: Stores, ask: Ask) -> needs.Answer:
             return needs.CaseAppended() if added else needs.NeedFailed("no_such_case")
         case needs.AskStaff():
             signed_in, ready = queue.staff(stores.connection, need.topic)
-            waiting = queue.waiting_count(stores.connection, need.topic)
+            waiting = queue.waiting_count(stores.connection, need.topic, stores.given.now)
             return needs.Staff(
                 signed_in, ready, waiting, 0 if ready else _wait_s(stores, waiting + 1, signed_in)
             )
@@ -66,10 +66,14 @@ def answer(stores: Stores, ask: Ask) -> needs.Answer:
         case needs.AskPosition():
             if call.entry is None:
                 return needs.NeedFailed("not_waiting")
-            position = queue.position(stores.connection, call.entry)
+            position = queue.position(stores.connection, call.entry, stores.given.now)
             signed_in, _ = queue.staff(stores.connection, call.entry.topic)
             return needs.Position(position, _wait_s(stores, position, signed_in))
-        case needs.JoinQueue() | needs.LeaveQueue():
+        case needs.KeepPlace():
+            return keeping.keep_place(stores, call)
+        case needs.MayDial():
+            return keeping.may_dial(stores)
+        case needs.JoinQueue() | needs.LeaveQueue() | needs.Rejoin():
             return needs.NeedFailed("unknown_need")  # decided in the life of the call
     return followup.answer(stores, call, need)
 

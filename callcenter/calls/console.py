@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from callcenter.calls import tables
+from callcenter.calls.model import CallState
 from callcenter.calls.outcomes import OUTCOMES
 from callcenter.calls.service import Calls
 from callcenter.calls.tables import Stored
@@ -41,7 +42,8 @@ class AgentView(msgspec.Struct, frozen=True):
 
 class OfferView(msgspec.Struct, frozen=True):
     """``language``: what to speak, as far as it is known. ``expires_at``: when it counts as missed;
-    None until the phone really rings."""
+    None until the phone really rings. ``callback``: the caller keeps a place and is called once the
+    agent has accepted; ``tries``: how often they were."""
 
     id: str
     call: str
@@ -54,6 +56,8 @@ class OfferView(msgspec.Struct, frozen=True):
     rang_at: int | None
     expires_at: int | None
     leg: str
+    callback: bool
+    tries: int
 
 
 class CaseDraft(msgspec.Struct, frozen=True):
@@ -69,8 +73,9 @@ class CaseDraft(msgspec.Struct, frozen=True):
 
 
 class CallView(msgspec.Struct, frozen=True):
-    """``state``: connecting, talking or held. ``chose``: what the flow learnt from the caller.
-    ``others``: cases that were opened in this call besides ``case``."""
+    """``state``: connecting, dialling (the caller's telephone rings), talking or held. ``chose``:
+    what the flow learnt from the caller. ``others``: cases that were opened in this call besides
+    ``case``."""
 
     id: str
     state: str
@@ -164,7 +169,8 @@ def _offer(
     if one is None or entry is None or one.agent != agent.id:
         return None, None
     if one.state is OfferState.ACCEPTED:
-        return None, _call(connection, calls, stored, "connecting")
+        dialling = stored.call.state is CallState.CALLBACK
+        return None, _call(connection, calls, stored, "dialling" if dialling else "connecting")
     shown = OfferView(
         one.id,
         stored.call.id,
@@ -177,6 +183,8 @@ def _offer(
         one.rang_at,
         None if one.rang_at is None else one.rang_at + RING_S * 1000,
         one.leg,
+        entry.callback and stored.call.state is CallState.CALLBACK,
+        entry.tries,
     )
     return shown, None
 

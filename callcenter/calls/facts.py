@@ -7,7 +7,8 @@ from enum import StrEnum
 
 class CallFact(StrEnum):
     CALL_ARRIVED = "call_arrived"  #: line, withheld
-    ANSWERED = "answered"  #: topic, waited_ms: agent and caller are in the room
+    DIALLED = "dialled"  #: topic, tries: the telephone of whoever is called back is rung
+    ANSWERED = "answered"  #: topic, waited_ms, callback: agent and caller are in the room
     TALK_ENDED = "talk_ended"  #: talked_ms, by: agent, caller or lost
     CALL_ENDED = "call_ended"  #: stage, cause, lasted_ms
     WRAP_UP_DONE = "wrap_up_done"  #: outcome

@@ -10,6 +10,7 @@ import msgspec
 
 from callcenter.calls import tables
 from callcenter.calls.model import Call
+from callcenter.calls.outgoing import Outgoing
 from callcenter.calls.vault import service as vault
 from callcenter.cases import service as cases
 from callcenter.cases.errors import Refused
@@ -39,13 +40,15 @@ _PRESS, _STATEMENT = "press", "statement"
 
 
 class Stores(msgspec.Struct, frozen=True):
-    """What an answer is made from. ``call_key`` is the call's wrapped key."""
+    """What an answer is made from. ``call_key`` is the call's wrapped key; ``outgoing``: whom we
+    call back."""
 
     connection: Connection
     keys: Keys
     given: Given
     rules: Rules
     call_key: bytes
+    outgoing: Outgoing
 
 
 Followed = (

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import msgspec
 
 from callcenter import line
+from callcenter.calls import callback
 from callcenter.calls.facts import CallFact
 from callcenter.calls.model import (
     Accepted,
@@ -20,17 +21,15 @@ from callcenter.calls.model import (
     CallState,
     Click,
     Declined,
-    FactDraft,
     HungUp,
     Leg,
     LegRole,
     LegState,
     Offered,
-    Outcome,
     TimerDue,
     TimerKind,
 )
-from callcenter.calls.moves import Doing, Life, Steps, World, leg_of
+from callcenter.calls.moves import CALL_LIMIT_S, Doing, Life, Steps, World, leg_of
 from callcenter.ivr import engine, needs
 from callcenter.line import Cause, DeviceKind
 from callcenter.queue import entries
@@ -38,8 +37,6 @@ from callcenter.queue.agents import AgentEvent
 from callcenter.queue.entries import Offer, OfferState
 from callcenter.queue.facts import QueueFact
 
-#: A call that nobody has answered by then ends; talking has no limit.
-CALL_LIMIT_S = 3600
 #: Turns of a caller; a line that refuses one after the other would go on for ever.
 MOST_TURNS = 1000
 #: For "press 1 to take this call" on an agent's telephone.
@@ -89,26 +86,6 @@ def step(call: Call, happened: Happened, world: World) -> Steps:
     else:
         yield from handler(life, happened)
     return life.outcome()
-
-
-def message(call_id: str, left: line.MessageLeft) -> Outcome:
-    """A message that the network took while we were away: a call that has already ended."""
-    ended = left.at + left.seconds * 1000
-    call = Call(
-        call_id, left.line, CallState.ENDED, left.at, ended_at=ended, cause=Cause.HUNG_UP.value
-    )
-    lasted: dict[str, str | int | bool] = {
-        "stage": "message",
-        "cause": Cause.HUNG_UP.value,
-        "lasted_ms": ended - left.at,
-    }
-    return Outcome(
-        call,
-        facts=(
-            FactDraft(CallFact.CALL_ARRIVED, data={"line": left.line, "withheld": True}),
-            FactDraft(CallFact.CALL_ENDED, data=lasted),
-        ),
-    )
 
 
 def trigger(call: Call, happened: Happened) -> str:
@@ -183,12 +160,19 @@ def _caller_gone(life: Life, happened: Happened) -> Doing:
     assert isinstance(happened, line.LegGone)
     if not life.leg_becomes(life.call.caller, "gone", happened.cause):
         return
+    if life.call.state is CallState.WAITING and happened.cause is Cause.RESTARTED:
+        yield from life.keep_place("restarted")
     if life.call.state is CallState.WAITING and life.call.entry is not None:
         life.end_offer(
             "withdraw", AgentEvent.RELEASE, QueueFact.OFFER_WITHDRAWN, reason="caller_gone"
         )
         life.entry("abandon")
-        life.fact(QueueFact.ABANDONED, topic=life.call.entry.topic, waited_ms=life.waited_ms())
+        life.fact(
+            QueueFact.ABANDONED,
+            topic=life.call.entry.topic,
+            waited_ms=life.waited_ms(),
+            **life.callback(),
+        )
     if life.call.state is CallState.TALKING:
         life.talk_over("caller")
         life.agent(AgentEvent.TALK_OVER)
@@ -398,8 +382,10 @@ def _agent_in_room(life: Life, happened: Happened) -> Doing:
         life.leg_becomes(leg, "answered")
         leg = life.call.agent_leg or leg
     life.put(msgspec.structs.replace(leg, in_room=True))
-    life.turn(life.call.caller, (), line.Room(room))
-    yield from _pass()
+    if life.call.state is CallState.CALLBACK:
+        yield from callback.dial(life)
+    else:
+        life.turn(life.call.caller, (), line.Room(room))
 
 
 def _caller_in_room(life: Life, happened: Happened) -> Doing:
@@ -416,7 +402,12 @@ def _caller_in_room(life: Life, happened: Happened) -> Doing:
     life.timer(TimerKind.JOIN, life.call.offer.id, None)
     life.set(state=CallState.TALKING, answered_at=life.now)
     life.agent(AgentEvent.TALK)
-    life.fact(CallFact.ANSWERED, topic=entry.topic, waited_ms=life.waited_ms())
+    life.fact(
+        CallFact.ANSWERED,
+        topic=entry.topic,
+        waited_ms=life.waited_ms(),
+        **life.callback(),
+    )
     if life.call.case is None:
         need = needs.OpenCase(entry.topic, life.call.language or "id")
         yield from life.answer(need)
@@ -445,6 +436,8 @@ def _timer_offer(life: Life, happened: Happened) -> Doing:
     event = AgentEvent.MISS if happened.kind is TimerKind.RING else AgentEvent.UNREACHABLE
     if life.call.agent_leg is not None and life.call.agent_leg.in_room:
         event = AgentEvent.RELEASE  # it was the caller who did not come
+        if life.call.state is CallState.CALLBACK and (yield from callback.unheard_of(life)):
+            return
     yield from life.offer_failed(
         "time_out",
         event,
@@ -539,7 +532,7 @@ def _hangs_up(life: Life, happened: Happened) -> Doing:
     yield from _pass()
 
 
-_IVR, _WAITING, _TALKING, _ENDED = CallState
+_IVR, _CALLBACK, _WAITING, _TALKING, _ENDED = CallState
 
 #: (state of the call, what happened) → what is done. A pair that is not here changes nothing.
 TABLE: dict[tuple[CallState, str], Handler] = {
@@ -588,4 +581,20 @@ TABLE: dict[tuple[CallState, str], Handler] = {
     (_ENDED, "agent answered"): _agent_up_late,
     (_ENDED, "agent gone"): _agent_gone_late,
     (_ENDED, "agent refused"): _agent_gone_late,
+}
+#: Until who is called back says that they want to talk, what concerns the agent is as while the
+#: caller waits on the line; what concerns the caller is of its own.
+TABLE |= {
+    (_CALLBACK, what): handler
+    for (state, what), handler in tuple(TABLE.items())
+    if state is _WAITING and not what.startswith("caller")
+} | {
+    (_CALLBACK, "caller queued"): callback.caller_rings,
+    (_CALLBACK, "caller ringing"): callback.caller_rings,
+    (_CALLBACK, "caller answered"): callback.caller_answers,
+    (_CALLBACK, "caller input"): callback.caller_says,
+    (_CALLBACK, "caller room"): _room_over,
+    (_CALLBACK, "caller refused"): callback.caller_refused,
+    (_CALLBACK, "caller gone"): callback.caller_gone,
+    (_CALLBACK, "timer call_limit"): callback.expired,
 }

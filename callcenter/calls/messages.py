@@ -6,13 +6,15 @@ import msgspec
 
 from callcenter import line
 from callcenter.calls import life, tables
-from callcenter.calls.model import Call, Outcome, TimerKind, Timing
+from callcenter.calls.facts import CallFact
+from callcenter.calls.model import Call, CallState, FactDraft, Outcome, TimerKind, Timing
 from callcenter.calls.vault import service as vault
 from callcenter.cases import service as cases
 from callcenter.cases.rules import Rules
 from callcenter.clock import Given
 from callcenter.db import Connection
 from callcenter.db.keys import Keys
+from callcenter.line import Cause
 from callcenter.topics import Topic
 
 
@@ -54,7 +56,7 @@ def keep(
     Refused when the message is known.
     """
     call_id = given.id()
-    outcome = life.message(call_id, left)
+    outcome = _over(call_id, left)
     if cases.known_recording(connection, left.name):
         return Outcome(outcome.call, refused="known")
     key, wrapped = keys.make(tables.owner(call_id))
@@ -96,3 +98,23 @@ def keep(
     )
     tables.save(connection, key, outcome)
     return outcome
+
+
+def _over(call_id: str, left: line.MessageLeft) -> Outcome:
+    """A message that the network took while we were away: a call that has already ended."""
+    ended = left.at + left.seconds * 1000
+    call = Call(
+        call_id, left.line, CallState.ENDED, left.at, ended_at=ended, cause=Cause.HUNG_UP.value
+    )
+    lasted: dict[str, str | int | bool] = {
+        "stage": "message",
+        "cause": Cause.HUNG_UP.value,
+        "lasted_ms": ended - left.at,
+    }
+    return Outcome(
+        call,
+        facts=(
+            FactDraft(CallFact.CALL_ARRIVED, data={"line": left.line, "withheld": True}),
+            FactDraft(CallFact.CALL_ENDED, data=lasted),
+        ),
+    )

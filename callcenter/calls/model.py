@@ -14,6 +14,7 @@ from callcenter.queue.entries import Entry, Offer
 
 class CallState(StrEnum):
     IVR = "ivr"
+    CALLBACK = "callback"  #: the caller's place is kept; nobody is on the line, or they are asked
     WAITING = "waiting"
     TALKING = "talking"
     ENDED = "ended"
@@ -77,7 +78,14 @@ class Call(msgspec.Struct, frozen=True):
 
     @property
     def caller(self) -> Leg:
-        return next(leg for leg in self.legs if leg.role is LegRole.CALLER)
+        """The caller's newest leg: whoever is called back may have had several."""
+        return next(leg for leg in reversed(self.legs) if leg.role is LegRole.CALLER)
+
+    @property
+    def dialled(self) -> Leg | None:
+        """The caller's leg, as long as it is there."""
+        callers = (leg for leg in self.legs if leg.role is LegRole.CALLER)
+        return next((leg for leg in callers if leg.state is not LegState.GONE), None)
 
     @property
     def agent_leg(self) -> Leg | None:

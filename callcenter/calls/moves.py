@@ -18,7 +18,6 @@ from callcenter.calls.model import (
     CallState,
     FactDraft,
     Leg,
-    LegRole,
     LegState,
     Outcome,
     TimerKind,
@@ -66,6 +65,8 @@ class World(msgspec.Struct, frozen=True):
     given: Given
 
 
+#: A call that nobody has answered by then ends; talking has no limit.
+CALL_LIMIT_S = 3600
 #: Whoever is kept for an agent is not, once that agent said so or let it ring.
 _NOT_COMING = (AgentEvent.SKIP, AgentEvent.MISS)
 
@@ -214,6 +215,10 @@ class Life:
             self.set(offer=self.put(after))
         return after
 
+    def callback(self) -> dict[str, bool]:
+        """For the Facts of an entry whose caller was called back: they waited elsewhere."""
+        return {"callback": True} if self.call.entry and self.call.entry.callback else {}
+
     def waited_ms(self) -> int:
         return self.now - self.call.entry.entered_at if self.call.entry else 0
 
@@ -248,6 +253,10 @@ class Life:
         if isinstance(need, needs.LeaveQueue):
             self.leave(need.reason)
             return needs.QueueLeft()
+        if isinstance(need, needs.KeepPlace):
+            return (yield from self.keep_place("asked"))
+        if isinstance(need, needs.Rejoin):
+            return self.rejoin()
         answer = yield Ask(self.call, need)
         if isinstance(answer, needs.CaseOpened | needs.CaseFound | needs.CaseResumed):
             self.set(case=answer.case)
@@ -302,6 +311,32 @@ class Life:
         answer = yield Ask(self.call, needs.AskSpeakers(need.topic, need.language))
         return isinstance(answer, needs.Speakers) and answer.signed_in > 0
 
+    def keep_place(self, reason: str) -> Generator[Ask, needs.Answer, needs.Answer]:
+        """The entry goes on without the caller on the line, in a call of its own."""
+        answer = yield Ask(self.call, needs.KeepPlace())
+        if not isinstance(answer, needs.PlaceKept) or self.call.entry is None:
+            return answer
+        if answer.known:
+            self.leave("callback")
+            return answer
+        self.end_offer("withdraw", AgentEvent.RELEASE, QueueFact.OFFER_WITHDRAWN, reason=reason)
+        self.entry("offer_over")
+        topic, waited_ms = self.call.entry.topic, self.waited_ms()
+        told = {"topic": topic, "reason": reason, "back": answer.call}
+        self.fact(QueueFact.PLACE_KEPT, waited_ms=waited_ms, **told)
+        self.put(msgspec.structs.replace(self.call.entry, call=answer.call, callback=True))
+        self.timer(TimerKind.MATCH, self.call.entry.id, 0)
+        self.timer(TimerKind.CALL_LIMIT, answer.call, entries.KEPT_S * 1000)
+        self.set(entry=None, state=CallState.IVR)
+        return answer
+
+    def rejoin(self) -> needs.Answer:
+        """Who was called back is on the line, and waits as everybody does."""
+        if self.call.entry is None or self.call.state is not CallState.CALLBACK:
+            return needs.NeedFailed("not_called_back")
+        self.set(state=CallState.WAITING)
+        return needs.QueueJoined(self.call.entry.id, 1)
+
     def leave(self, reason: str) -> None:
         """Out of the queue by a key or a time limit."""
         if self.call.entry is None or self.call.entry.state not in entries.OPEN_ENTRIES:
@@ -313,6 +348,7 @@ class Life:
             topic=self.call.entry.topic,
             reason=reason,
             waited_ms=self.waited_ms(),
+            **self.callback(),
         )
         self.set(entry=None, state=CallState.IVR)
 
@@ -357,7 +393,7 @@ class Life:
             self.set(entry=self.put(entry))
         if self.call.entry is not None:
             self.timer(TimerKind.MATCH, self.call.entry.id, 0)
-        if moved:
+        if moved and self.call.state is CallState.WAITING:
             # The caller was on the way to a room where nobody is any more.
             yield from self.flow(needs.Resumed())
 
@@ -380,7 +416,7 @@ class Life:
 
     def end(self, cause: Cause) -> None:
         legs = [leg for leg in self.call.legs if leg.state is not LegState.GONE]
-        self.commands += [line.EndLeg(leg.id) for leg in legs if leg.role is LegRole.AGENT]
+        self.commands += [line.EndLeg(leg.id) for leg in legs]
         self.timer(TimerKind.CALL_LIMIT, self.call.id, None)
         self.set(state=CallState.ENDED, ended_at=self.now, cause=cause.value)
         self.fact(

@@ -18,14 +18,9 @@ import msgspec
 from callcenter import line
 from callcenter.calls import answers, callers, life, messages, resync, tables
 from callcenter.calls.followup import Stores
-from callcenter.calls.model import (
-    FactDraft,
-    Offered,
-    TimerDue,
-    TimerKind,
-    Timing,
-)
+from callcenter.calls.model import FactDraft, Offered, TimerDue, TimerKind, Timing
 from callcenter.calls.moves import Steps, World
+from callcenter.calls.outgoing import Outgoing
 from callcenter.cases import service as cases
 from callcenter.cases.rules import Rules
 from callcenter.clock import Clock, Given
@@ -101,6 +96,7 @@ class Calls:
         flows: the flows that new callers begin in.
         lines: the names of the lines that callers may be on.
         always_open: those of them whose callers find the hotline open at any hour.
+        outgoing: whom we call back.
         process: an id that no other running process has; it owns its rows of the outbox.
         perform: takes Turns and Commands to the lines.
     """
@@ -116,6 +112,7 @@ class Calls:
         timezone: str,
         lines: Collection[str],
         always_open: Collection[str] = (),
+        outgoing: Outgoing,
         sealer: Sealer,
         process: str,
         perform: Perform,
@@ -130,6 +127,7 @@ class Calls:
         self.timezone = timezone
         self._lines = tuple(lines)
         self._always_open = frozenset(always_open)
+        self._outgoing = outgoing
         self._sealer = sealer
         self._process = process
         self._touches: dict[str, int] = {}
@@ -229,7 +227,7 @@ class Calls:
 
     def _drive(self, connection: Connection, given: Given, steps: Steps, wrapped: bytes) -> Done:
         """Answer what the step asks until it is decided, and save what it decided."""
-        stores = Stores(connection, self.keys, given, self.rules, wrapped)
+        stores = Stores(connection, self.keys, given, self.rules, wrapped, self._outgoing)
         outcome = answers.run(steps, stores)
         if outcome.refused is not None:
             return Done(refused=outcome.refused)

@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
     bindparam,
     func,
     insert,
@@ -30,7 +31,7 @@ from callcenter.db.keys import FORGOTTEN, DataKey, Keys
 from callcenter.db.schema import column_names
 from callcenter.ivr.flowset import FlowSet
 from callcenter.ivr.visit import decode_visit
-from callcenter.line import Turn, decode_turn, encode
+from callcenter.line import DeviceKind, Turn, decode_turn, encode
 from callcenter.queue import service as queue
 from callcenter.queue.agents import Agent
 from callcenter.queue.entries import Entry, Offer
@@ -61,6 +62,8 @@ call = Table(
     Column("visit", LargeBinary),
     Index("ix_call_started", "started_at"),
 )
+_owed = call.c.state == CallState.CALLBACK.value
+Index("ix_call_callback", call.c.number_hash, sqlite_where=_owed, postgresql_where=_owed)
 _live = call.c.state != CallState.ENDED.value
 Index("ix_call_live", call.c.line, sqlite_where=_live, postgresql_where=_live)
 #: Those that no case needs, until they are forgotten.
@@ -87,6 +90,17 @@ leg = Table(
     Column("answered_at", BigInteger),
     Column("ended_at", BigInteger),
     Column("cause", String(16)),
+)
+_dialled = leg.c.device_kind == DeviceKind.CALLER.value
+Index("ix_leg_dialled", leg.c.started_at, sqlite_where=_dialled, postgresql_where=_dialled)
+#: Nobody's telephone is rung twice at a time, whatever the code believes.
+_one_dialled = and_(_dialled, leg.c.state != LegState.GONE.value)
+Index(
+    "uq_leg_dialled",
+    leg.c.call,
+    unique=True,
+    sqlite_where=_one_dialled,
+    postgresql_where=_one_dialled,
 )
 _there = leg.c.state != LegState.GONE.value
 Index("ix_leg_live", leg.c.line, sqlite_where=_there, postgresql_where=_there)
@@ -133,6 +147,16 @@ _RECENT = (
     .where(call.c.number_hash == bindparam("hash"), call.c.started_at >= bindparam("since"))
     .order_by(call.c.started_at.desc())
     .limit(bindparam("most"))
+)
+_CALLBACK_OF = for_update(
+    select(call.c.id, call.c.key).where(call.c.number_hash == bindparam("hash"), _owed).limit(1),
+    skip_locked=True,
+)
+_DIALLED = (
+    select(func.count()).select_from(leg).where(_dialled, leg.c.started_at > bindparam("since"))
+)
+_DIALLED_TO = _DIALLED.join(call, call.c.id == leg.c.call).where(
+    call.c.number_hash == bindparam("to")
 )
 _LATEST_TALKS = (
     select(call.c.answered_at, call.c.ended_at)
@@ -232,6 +256,38 @@ def insert_call(
             "number_hash": number_hash,
         },
     )
+
+
+def begin_callback(connection: Connection, key: DataKey, before: Call, call_id: str) -> None:
+    """The call that was just inserted is to go on where ``before`` leaves off."""
+    assert before.entry is not None
+    visit = before.visit
+    values = {
+        "of": call_id,
+        "state": CallState.CALLBACK.value,
+        "topic": before.topic,
+        "language": before.language,
+        "case": before.case,
+        "entry": before.entry.id,
+        "stage": before.stage,
+        "visit": None if visit is None else key.encrypt(visit.encode(), "call.visit"),
+    }
+    connection.execute(_SET_CALL, values)
+
+
+def callback_of(connection: Connection, hashed: str) -> tuple[str, bytes] | None:
+    """The call in which the caller with this number (:func:`number_hash`) is to be called back, and
+    its wrapped key, locked; None when there is none, or something happens to it just now."""
+    row = connection.execute(_CALLBACK_OF, {"hash": hashed}).first()
+    return None if row is None else (row.id, row.key)
+
+
+def dialled_since(connection: Connection, since: int, *, to: str | None = None) -> int:
+    """How often callers' telephones were rung, or the one of ``to`` (:func:`number_hash`)."""
+    wanted = _DIALLED if to is None else _DIALLED_TO
+    given = {"since": since} if to is None else {"since": since, "to": to}
+    count: int = connection.execute(wanted, given).scalar_one()
+    return count
 
 
 def save(connection: Connection, key: DataKey, outcome: Outcome) -> None:

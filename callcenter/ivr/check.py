@@ -121,26 +121,26 @@ def _check_variable(
 
 
 def _check_nesting(files: Files, checked: Checked) -> None:
-    """Called flows and waiting flows: that they exist, and what belongs in which."""
-    waiting: set[str] = set()
-    called: set[str] = set()
+    """Flows inside others: that they exist, and what belongs in which."""
+    places: dict[str, set[str]] = {}
     for _, at, file, node in _nodes(files):
-        if isinstance(node, model.Queue):
-            waiting.add(node.while_waiting)
-            _check_inner(files, checked, file, (*at, "while_waiting"), node.while_waiting)
-            _check_exits(files, checked, file, at, node.while_waiting, node.exits)
-        elif isinstance(node, model.CallFlow):
-            called.add(node.flow)
-            _check_inner(files, checked, file, (*at, "flow"), node.flow)
-            _check_exits(files, checked, file, at, node.flow, node.exits)
-    for name in sorted(waiting & called):
-        if name in files.flows:
-            message = "both called and walked while waiting; make two flows of it"
+        for field, inner in _inner(node):
+            places.setdefault(inner, set()).add(field)
+            _check_inner(files, checked, file, (*at, field), inner)
+        if isinstance(node, model.Queue | model.CallFlow):
+            _check_exits(files, checked, file, at, node)
+        if isinstance(node, model.Queue) and node.called_back is None:
+            _check_callback(files, checked, file, at, node.while_waiting)
+    for name, fields in sorted(places.items()):
+        if name in files.flows and len(fields) > 1:
+            ways = " and as ".join(f"'{field}'" for field in sorted(fields))
+            message = f"used as {ways}; make flows of their own of it"
             checked.errors.append(files.flows[name].document.error(("flow",), message))
     for name, at, file, node in _nodes(files):
-        wrong = _misplaced(node, is_waiting=name in waiting, is_called=name in called)
+        wrong = _misplaced(node, places.get(name, set()))
         if wrong:
             checked.errors.append(file.document.error(at, wrong))
+    waiting = {name for name, fields in places.items() if "while_waiting" in fields}
     for name in sorted(waiting & files.flows.keys()):
         flow = files.flows[name].flow
         if flow and not any(isinstance(node, model.WaitMusic) for node in flow.nodes.values()):
@@ -163,32 +163,58 @@ def _check_inner(files: Files, checked: Checked, file: FlowFile, at: Path, name:
 
 
 def _check_exits(
-    files: Files, checked: Checked, file: FlowFile, at: Path, inner: str, exits: dict[str, str]
+    files: Files,
+    checked: Checked,
+    file: FlowFile,
+    at: Path,
+    node: model.Queue | model.CallFlow,
 ) -> None:
-    """The exits that the inner flow names are the ones that are listed."""
+    """The exits that the inner flows name are the ones that are listed."""
+    every: set[str] = set()
+    inner = [name for _, name in _inner(node)]
+    for name in inner:
+        found = files.flows.get(name)
+        if found is None or found.flow is None or not found.whole:
+            return
+        named = {
+            one.exit
+            for one in found.flow.nodes.values()
+            if isinstance(one, model.Leave | model.Return | model.Callback) and one.exit is not None
+        }
+        every |= named
+        for exit_ in sorted(named - node.exits.keys()):
+            message = f"the flow '{name}' leaves by '{exit_}', which is missing"
+            checked.errors.append(file.document.error((*at, "exits"), message))
+    of = " or ".join(f"'{name}'" for name in inner)
+    for exit_ in sorted(node.exits.keys() - every):
+        message = f"the flow {of} never leaves by '{exit_}'{near(exit_, every)}"
+        checked.errors.append(file.document.error((*at, "exits", exit_), message))
+
+
+def _check_callback(files: Files, checked: Checked, file: FlowFile, at: Path, inner: str) -> None:
+    """Who is promised to be called back must hear something then."""
     found = files.flows.get(inner)
-    if found is None or found.flow is None or not found.whole:
-        return
-    named = {
-        node.exit
-        for node in found.flow.nodes.values()
-        if isinstance(node, model.Leave | model.Return) and node.exit is not None
-    }
-    for name in sorted(named - exits.keys()):
-        message = f"the flow '{inner}' leaves by '{name}', which is missing"
-        checked.errors.append(file.document.error((*at, "exits"), message))
-    for name in sorted(exits.keys() - named):
-        message = f"the flow '{inner}' never leaves by '{name}'{near(name, named)}"
-        checked.errors.append(file.document.error((*at, "exits", name), message))
+    nodes = found.flow.nodes.values() if found is not None and found.flow is not None else ()
+    if any(isinstance(node, model.Callback) for node in nodes):
+        message = f"the flow '{inner}' has a callback, so the queue needs called_back"
+        checked.errors.append(file.document.error(at, message))
 
 
-def _misplaced(node: model.Node, *, is_waiting: bool, is_called: bool) -> str | None:
+def _misplaced(node: model.Node, places: set[str]) -> str | None:
+    """What is wrong with ``node`` in a flow that others use as ``places``."""
+    waiting, back = "while_waiting" in places, "called_back" in places
     match node:
-        case model.Leave() | model.WaitMusic() | model.AskPosition() if not is_waiting:
+        case model.WaitMusic() | model.AskPosition() | model.Callback() if not waiting:
             return f"{node.type} belongs in a flow that a queue walks while waiting"
-        case model.Queue() | model.CallFlow() | model.Return() | model.Hangup() if is_waiting:
+        case model.Leave() if not (waiting or back):
+            return "leave belongs in a flow that a queue walks while waiting"
+        case model.Rejoin() if not back:
+            return "rejoin belongs in a flow for who is called back"
+        case model.Hangup() if waiting:
+            return "hangup has no place in a waiting flow: leave it first"
+        case model.Queue() | model.CallFlow() | model.Return() if waiting or back:
             return f"{node.type} has no place in a waiting flow: leave it first"
-        case model.Return() if not is_called:
+        case model.Return() if "flow" not in places:
             return "return, but no flow calls this one"
     return None
 
@@ -206,10 +232,7 @@ def _check_depth(files: Files, checked: Checked) -> None:
         depths[name] = None
         deepest = 0
         for node_name, node in file.flow.nodes.items():
-            inner = _inner(node)
-            if inner is None:
-                continue
-            below = depth(inner) + 1
+            below = max((depth(inner) + 1 for _, inner in _inner(node)), default=0)
             if below > FRAMES and deepest <= FRAMES:
                 message = f"flows inside flows, more than {FRAMES} deep or without end"
                 checked.errors.append(file.document.error(("nodes", node_name), message))
@@ -221,10 +244,11 @@ def _check_depth(files: Files, checked: Checked) -> None:
         depth(name)
 
 
-def _inner(node: model.Node) -> str | None:
-    if isinstance(node, model.Queue):
-        return node.while_waiting
-    return node.flow if isinstance(node, model.CallFlow) else None
+def _inner(node: model.Node) -> tuple[tuple[str, str], ...]:
+    """The flows that ``node`` leads into, by the fields that name them."""
+    fields = ("while_waiting", "called_back", "flow")
+    named = ((field, getattr(node, field, None)) for field in fields)
+    return tuple((field, name) for field, name in named if isinstance(name, str))
 
 
 # --- prompts ------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import msgspec
 from callcenter import line
 from callcenter.ivr import asking, casework, model, moving, needs, waiting
 from callcenter.ivr.flowset import FlowSet
-from callcenter.ivr.needs import Answer, Need, NeedFailed, Resumed, TalkEnded
+from callcenter.ivr.needs import Answer, CalledBack, Need, NeedFailed, Resumed, TalkEnded
 from callcenter.ivr.visit import INPUTS_AFTER_ERROR, INPUTS_PER_CALL, NODES_PER_STEP, Visit
 from callcenter.ivr.walk import Note, Outcome, Walk, zone
 
@@ -28,6 +28,7 @@ Event = (
     | line.LegGone
     | Answer
     | Resumed
+    | CalledBack
     | TalkEnded
 )
 
@@ -118,6 +119,8 @@ ANSWERS: Mapping[str, tuple[type, ...]] = {
     "ask_staff": (needs.Staff, NeedFailed),
     "join_queue": (needs.QueueJoined, NeedFailed),
     "leave_queue": (needs.QueueLeft, NeedFailed),
+    "keep_place": (needs.PlaceKept, needs.PlaceRefused, NeedFailed),
+    "rejoin": (needs.QueueJoined, NeedFailed),
     "ask_position": (needs.Position, NeedFailed),
 }
 
@@ -125,7 +128,7 @@ ANSWERS: Mapping[str, tuple[type, ...]] = {
 def _accepts(visit: Visit, event: Event) -> bool:
     if isinstance(event, line.LegGone):
         return not visit.finished and not visit.gone
-    if isinstance(event, Resumed | TalkEnded):
+    if isinstance(event, Resumed | CalledBack | TalkEnded):
         return visit.queueing
     return isinstance(event, ANSWERS.get(visit.expects, ()))
 
@@ -141,6 +144,8 @@ def _react(walk: Walk, event: Event) -> Outcome:
             return waiting.out_of_queue(walk).answered
         case Resumed():
             return waiting.resumed(walk)
+        case CalledBack():
+            return waiting.called_back(walk)
     if walk.visit.expects == "keys":
         walk.change(inputs=walk.visit.inputs + 1)
         most = INPUTS_PER_CALL + (INPUTS_AFTER_ERROR if walk.visit.erred else 0)
@@ -163,8 +168,8 @@ def _take(walk: Walk, event: asking.Event) -> Outcome:
     match node:
         case model.Menu() | model.LanguageChoice() | model.Collect() | model.RecordMessage():
             return asking.take(walk, node, event)
-        case model.Queue() | model.AskPosition() | model.WaitMusic() | model.Leave():
-            return waiting.take(walk, node, event)
+    if isinstance(node, waiting.WaitingNode):
+        return waiting.take(walk, node, event)
     if isinstance(node, casework.CASE_NODES):
         return casework.take(walk, node, event)
     return moving.heard(node)
@@ -176,8 +181,8 @@ def _enter(walk: Walk, name: str) -> Outcome:
     match node:
         case model.Menu() | model.LanguageChoice() | model.Collect() | model.RecordMessage():
             return asking.enter(walk, node)
-        case model.Queue() | model.AskPosition() | model.WaitMusic() | model.Leave():
-            return waiting.enter(walk, node)
+    if isinstance(node, waiting.WaitingNode):
+        return waiting.enter(walk, node)
     if isinstance(node, casework.CASE_NODES):
         return casework.enter(walk, node)
     return moving.enter(walk, node)

@@ -28,9 +28,10 @@ _FIELDS = (
     "answered",
     "timeout",
     "nobody",
+    "refused",
 )
 #: Nodes that a call can end at.
-ENDS = (model.Hangup, model.Return, model.Leave)
+ENDS = (model.Hangup, model.Return, model.Leave, model.Callback, model.Rejoin)
 
 
 @dataclass(frozen=True)

@@ -300,13 +300,16 @@ class Queue(Node):
     """Wait for an agent. ``while_waiting`` is a flow that is walked meanwhile; ``exits`` are the
     ways out that its ``leave`` nodes name. ``prefer: custodian``: whoever has the call's case in
     hand is asked first, when ready, for a short while. ``nobody``: no agent for the topic is
-    signed in. ``resumed`` is said when an agent was lost and the caller waits again."""
+    signed in. ``resumed`` is said when an agent was lost and the caller waits again.
+    ``called_back`` is the flow of callers whose place a ``callback`` node kept, once they answer
+    their telephone."""
 
     type: Literal["queue"]
     default_topic: Word
     priority: Annotated[StrictInt, _count(0, 9)] = 0
     prefer: Literal["custodian"] | None = None
     while_waiting: Id
+    called_back: Id | None = None
     max_wait_s: Annotated[StrictInt, _count(30, 7200)] = 900
     resumed: Tapered = ()
     answered: Id
@@ -337,6 +340,22 @@ class Leave(Node):
 
     type: Literal["leave"]
     exit: Word
+
+
+class Callback(Node):
+    """Keep the caller's place in the queue and call them back: leave by the exit of that name.
+    ``refused``: their number is withheld, or is none that we call."""
+
+    type: Literal["callback"]
+    exit: Word
+    refused: Id
+
+
+class Rejoin(Node):
+    """Who was called back wants to talk: they wait on the line, mostly for an agent who is there
+    already."""
+
+    type: Literal["rejoin"]
 
 
 class CallFlow(Node):
@@ -380,6 +399,8 @@ AnyNode = Annotated[
     | AskPosition
     | WaitMusic
     | Leave
+    | Callback
+    | Rejoin
     | CallFlow
     | Return
     | Hangup,

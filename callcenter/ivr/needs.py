@@ -144,6 +144,19 @@ class LeaveQueue(_Word, frozen=True, tag="leave_queue"):
     reason: str
 
 
+class KeepPlace(_Word, frozen=True, tag="keep_place"):
+    """Call the caller back at the number that they call from, in the place that they have now.
+    Answered by :class:`PlaceKept` or :class:`PlaceRefused`."""
+
+
+class Rejoin(_Word, frozen=True, tag="rejoin"):
+    """Who was called back is there, and waits on the line. Answered by :class:`QueueJoined`."""
+
+
+class MayDial(_Word, frozen=True, tag="may_dial"):
+    """May the caller's number be called now? Answered by :class:`Dial`."""
+
+
 class AskPosition(_Word, frozen=True, tag="ask_position"):
     """Where in the queue is the caller? Answered by :class:`Position`."""
 
@@ -163,6 +176,9 @@ Need = (
     | AskCustodian
     | AskSpeakers
     | LeaveQueue
+    | KeepPlace
+    | Rejoin
+    | MayDial
     | AskPosition
 )
 
@@ -292,6 +308,26 @@ class QueueLeft(_Word, frozen=True, tag="queue_left"):
     pass
 
 
+class PlaceKept(_Word, frozen=True, tag="place_kept"):
+    """``call``: the id of the call in which they are called back. ``known``: they were promised
+    it before, and have that earlier place."""
+
+    call: str
+    known: bool = False
+
+
+class PlaceRefused(_Word, frozen=True, tag="place_refused"):
+    """That number can't be called. ``reason`` is a code, never shown to the caller."""
+
+    reason: str
+
+
+class Dial(_Word, frozen=True, tag="dial"):
+    """``refused``: why not now; None: it may."""
+
+    refused: str | None = None
+
+
 class Position(_Word, frozen=True, tag="position"):
     """``position`` counts from 1; ``wait_s`` None: not known."""
 
@@ -324,6 +360,9 @@ Answer = (
     | Custodian
     | Speakers
     | QueueLeft
+    | PlaceKept
+    | PlaceRefused
+    | Dial
     | Position
     | NeedFailed
 )
@@ -333,6 +372,10 @@ Answer = (
 
 class Resumed(_Word, frozen=True, tag="resumed"):
     """The agent's leg was lost: the caller is waiting again, with the same entry."""
+
+
+class CalledBack(_Word, frozen=True, tag="called_back"):
+    """The telephone of a caller whose place was kept is answered."""
 
 
 class TalkEnded(_Word, frozen=True, tag="talk_ended"):

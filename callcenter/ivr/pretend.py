@@ -14,6 +14,7 @@ from callcenter.ivr import needs
 from callcenter.ivr.checks import damm
 from callcenter.ivr.engine import Step, step
 from callcenter.ivr.flowset import FlowSet
+from callcenter.ivr.visit import Visit
 
 #: Wrong PINs until a case is locked.
 PIN_TRIES = 5
@@ -68,6 +69,10 @@ class Pretend:
     #: What was done to cases: their ids and the events.
     acted: list[needs.ActOnCase] = field(default_factory=list)
     opened: int = 0
+    #: Why a caller can't be called back; None: they can.
+    no_callback: str | None = None
+    #: The visit of whom a callback keeps the place.
+    kept: Visit | None = None
 
     def answer(self, need: needs.Need) -> needs.Answer:
         """Do what ``need`` asks."""
@@ -89,6 +94,12 @@ class Pretend:
                 return needs.QueueJoined("entry", self.staff.waiting + 1)
             case needs.LeaveQueue():
                 return needs.QueueLeft()
+            case needs.KeepPlace() if self.no_callback is not None:
+                return needs.PlaceRefused(self.no_callback)
+            case needs.KeepPlace():
+                return needs.PlaceKept("callback")
+            case needs.Rejoin():
+                return needs.QueueJoined("entry", 1)
             case needs.AskPosition():
                 return needs.Position(self.staff.waiting + 1, self.staff.wait_s)
         return self._follow_up(need)
@@ -175,6 +186,8 @@ def settle(flows: FlowSet, found: Step, pretend: Pretend, now: int) -> Step:
     steps, notes = list(found.steps), list(found.notes)
     said, path = list(found.said), list(found.path)
     while found.need is not None:
+        if isinstance(found.need, needs.KeepPlace):
+            pretend.kept = found.visit
         found = step(flows, found.visit, pretend.answer(found.need), now)
         steps += found.steps
         notes += found.notes

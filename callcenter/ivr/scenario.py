@@ -22,7 +22,7 @@ from callcenter.ivr.model import Id, Record, Text, Word
 from callcenter.ivr.play import spoken
 from callcenter.ivr.pretend import Pretend, PretendCase, settle
 from callcenter.ivr.source import read
-from callcenter.ivr.visit import decode_visit
+from callcenter.ivr.visit import Visit, decode_visit
 
 Edge = tuple[str, str, str]  #: flow, from node, to node
 _LEG, _REV = "caller", 0
@@ -63,11 +63,13 @@ class GivenCase(Record):
 
 
 class Given(Record):
-    """What is so before the call. ``fail`` lists Needs that the store can't answer."""
+    """What is so before the call. ``fail`` lists Needs that the store can't answer; ``withheld``:
+    the caller's number, so they can't be called back."""
 
     staff: GivenStaff = GivenStaff()
     cases: tuple[GivenCase, ...] = ()
     fail: tuple[Word, ...] = ()
+    withheld: StrictBool = False
 
 
 class Expected(Record):
@@ -99,6 +101,7 @@ class Does(Record):
     hangs_up: Literal[True] | None = None
     talks: Literal["agent", "caller"] | None = None
     agent_lost: Literal[True] | None = None
+    called_back: Literal[True] | None = None
     passes_s: StrictInt | None = None
     refused: Literal["keys", "silence", "recording"] | None = None
     expect: Expected | None = None
@@ -167,6 +170,9 @@ class _Player:
         cases = {case.number: _case(case) for case in scenario.given.cases}
         staff = needs.Staff(**scenario.given.staff.model_dump())
         self.pretend = Pretend(staff, cases, frozenset(scenario.given.fail))
+        if scenario.given.withheld:
+            self.pretend.no_callback = "withheld"
+        self.kept: Visit | None = None  #: of whom a callback keeps the place
         self.run = Run()
         self.unheard: list[str] = []
         self.text: list[str] = []
@@ -197,6 +203,7 @@ class _Player:
     def heard(self, found: Step) -> Step:
         """Keep what a step said, and go on to the caller's next turn."""
         settled = settle(self.flows, found, self.pretend, self.now)
+        self.kept = self.pretend.kept or self.kept
         self.unheard += [key for key in settled.said if key != flowset.OPTION]
         self.text += spoken(settled.steps)
         self.run.transcript += [f"hears: {text}" for text in spoken(settled.steps)]
@@ -241,6 +248,8 @@ class _Player:
             return needs.TalkEnded(does.talks)
         if does.agent_lost:
             return needs.Resumed()
+        if does.called_back:
+            return needs.CalledBack()
         return line.LegGone(_LEG, line.Cause.HUNG_UP)
 
     def happens(self, event: Event) -> None:
@@ -249,7 +258,13 @@ class _Player:
         if isinstance(event, line.Silence) and isinstance(self.found.wait, line.Music):
             self.now += (self.found.wait.seconds or 0) * 1000
         self.text = []
-        visit = decode_visit(self.found.visit.encode())
+        visit = self.found.visit
+        if isinstance(event, needs.CalledBack):
+            if self.kept is None:
+                raise ScenarioFailed("nobody was promised to be called back")
+            visit = self.kept
+            self.last = {frame.flow: frame.node for frame in visit.frames}
+        visit = decode_visit(visit.encode())
         found = step(self.flows, visit, event, self.now)
         if found.refused:
             raise ScenarioFailed(f"{name} does not fit here ({visit.node}, {visit.expects})")

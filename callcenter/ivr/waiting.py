@@ -1,4 +1,4 @@
-"""Nodes around the queue: joining it, what is heard meanwhile, and leaving it.
+"""Nodes around the queue: joining it, what is heard meanwhile, leaving it, and being called back.
 
 A queue node asks who is there, joins, and then walks its waiting flow until that leaves, the time
 is up, or from outside a talk ends. An agent who talks to the caller meanwhile replaces the Turn of
@@ -12,7 +12,9 @@ from callcenter.ivr import model, needs
 from callcenter.ivr.asking import Event
 from callcenter.ivr.walk import Outcome, Walk
 
-WaitingNode = model.Queue | model.AskPosition | model.WaitMusic | model.Leave
+WaitingNode = (
+    model.Queue | model.AskPosition | model.WaitMusic | model.Leave | model.Callback | model.Rejoin
+)
 #: The reason of a LeaveQueue when the queue's ``max_wait_s`` is over.
 TIMEOUT = "timeout"
 
@@ -30,6 +32,10 @@ def enter(walk: Walk, node: WaitingNode) -> Outcome:
             return needs.AskPosition()
         case model.WaitMusic():
             return _music(walk, node)
+        case model.Callback():
+            return needs.KeepPlace()
+        case model.Rejoin():
+            return needs.Rejoin()
     return needs.LeaveQueue(node.exit)
 
 
@@ -38,7 +44,7 @@ def take(walk: Walk, node: WaitingNode, event: Event) -> Outcome:
     match event:
         case needs.NeedFailed(reason=reason):
             return _failed(walk, node, reason)
-        case needs.QueueLeft():
+        case needs.QueueLeft() | needs.PlaceKept():
             return _left(walk, node)
     match node:
         case model.Queue():
@@ -47,6 +53,12 @@ def take(walk: Walk, node: WaitingNode, event: Event) -> Outcome:
             if isinstance(event, line.DigitsEntered):
                 return node.keys.get(event.digits) or _music(walk, node)
             return node.next
+        case model.Callback():
+            return node.refused
+        case model.Rejoin():
+            queue = _back_at_queue(walk)
+            walk.change(joined_at=walk.now)
+            return walk.enter_flow(queue.while_waiting)
         case model.AskPosition():
             assert isinstance(event, needs.Position)
             walk.change(position=event.position, wait_s=event.wait_s)
@@ -78,6 +90,8 @@ def _failed(walk: Walk, node: WaitingNode, reason: str) -> Outcome:
     if isinstance(node, model.AskPosition):
         walk.change(position=None, wait_s=None)
         return node.next
+    if isinstance(node, model.Callback):
+        return node.refused
     if isinstance(node, model.Queue) and node.on_fail is not None:
         walk.note("node_failed", node=walk.visit.node, reason=reason)
         return node.on_fail
@@ -104,17 +118,29 @@ def _queue(walk: Walk) -> model.Queue:
 def _left(walk: Walk, node: WaitingNode) -> Outcome:
     if not walk.visit.queueing:
         return line.Gone()  # a waiting flow was begun by itself, to try it out
-    reason = node.exit if isinstance(node, model.Leave) else TIMEOUT
+    reason = node.exit if isinstance(node, model.Leave | model.Callback) else TIMEOUT
     queue = out_of_queue(walk)
     return queue.timeout if reason == TIMEOUT else queue.exits[reason]
 
 
 def out_of_queue(walk: Walk) -> model.Queue:
     """Out of the waiting flow, back at its queue node, without an entry."""
-    queue = walk.leave_flow()
-    assert isinstance(queue, model.Queue)
+    queue = _back_at_queue(walk)
     walk.change(queueing=False, joined_at=None, position=None, wait_s=None)
     return queue
+
+
+def _back_at_queue(walk: Walk) -> model.Queue:
+    queue = walk.leave_flow()
+    assert isinstance(queue, model.Queue)
+    return queue
+
+
+def called_back(walk: Walk) -> Outcome:
+    """Their telephone is answered, not necessarily by them."""
+    queue = _back_at_queue(walk)
+    walk.change(joined_at=None, inputs=0, erred=False)
+    return walk.enter_flow(queue.called_back or queue.while_waiting)
 
 
 def resumed(walk: Walk) -> Outcome:

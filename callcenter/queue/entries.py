@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
+from callcenter.line import Cause
+
 #: A second of head start for each of the largest priority steps is the longest anybody starves.
 MOST_HEAD_START_S = 3600
 #: What one step of priority in a flow is worth.
@@ -24,6 +26,20 @@ SAME_AGENT_S = 30
 RESERVED_S = 20
 #: How long only those are asked who speak the caller's language.
 LANGUAGE_S = 60
+
+#: So often whoever keeps a place is called; then it is given up.
+MOST_TRIES = 3
+#: Their telephone rings so long.
+DIAL_S = 45
+#: And so long their agent waits for them in the room: for the ringing, and for what is heard then.
+DIALLED_S = DIAL_S + 45
+#: They are called again after so long where it was busy, and where nobody answered.
+BUSY_AGAIN_S = 180
+MISSED_AGAIN_S = 900
+#: Where we may not call for now (a day's calls are used up), it is tried again after so long.
+NOT_NOW_AGAIN_S = 3600
+#: A place is kept so long: over a weekend.
+KEPT_S = 96 * 3600
 
 
 class EntryState(StrEnum):
@@ -77,6 +93,9 @@ class Entry(msgspec.Struct, frozen=True):
     ``rank`` is constant and decides the order: ``entered_at`` less the topic's head start, in
     epoch milliseconds, smallest first. ``reserved_for`` keeps it for one agent until
     ``reserved_until``, ``language`` for those who speak it until ``language_until``.
+
+    ``callback``: the caller hung up and is called back, not before ``call_from``; ``tries``: how
+    often they were.
     """
 
     id: str
@@ -90,6 +109,9 @@ class Entry(msgspec.Struct, frozen=True):
     reserved_until: int = 0
     language: str | None = None
     language_until: int = 0
+    callback: bool = False
+    tries: int = 0
+    call_from: int = 0
 
     def after(self, event: str) -> Entry | None:
         """This entry after ``event``, or None when the table refuses it."""
@@ -135,6 +157,14 @@ class Offer(msgspec.Struct, frozen=True):
             return None
         ended = None if state in OPEN_OFFERS else now
         return msgspec.structs.replace(self, state=state, ended_at=ended)
+
+
+def call_again(tries: int, cause: Cause) -> int | None:
+    """After how many seconds whoever was called ``tries`` times in vain is called again, None: not
+    any more. An impossible number (``FAILED``) is not called twice."""
+    if tries >= MOST_TRIES or cause is Cause.FAILED:
+        return None
+    return BUSY_AGAIN_S if cause is Cause.BUSY else MISSED_AGAIN_S
 
 
 def rank(entered_at: int, head_start_s: int) -> int:

@@ -45,6 +45,9 @@ def match(waiting: Iterable[Waiting], free: Sequence[Free], now: int) -> Matches
     wake: list[int] = []
     for item in sorted(waiting, key=lambda item: (item.entry.rank, item.entry.id)):
         entry = item.entry
+        if entry.call_from > now:
+            wake += [entry.call_from] if idle else []
+            continue
         kept = entry.reserved_for if entry.reserved_until > now else None
         for agent in idle:
             if entry.topic not in agent.topics or entry.line not in agent.lines:

@@ -55,7 +55,11 @@ _OPEN_STATES: BindParameter[list[str]] = bindparam(
 _OPEN = (
     select(func.count())
     .select_from(tables.entry)
-    .where(tables.entry.c.topic == bindparam("about"), tables.entry.c.state.in_(_OPEN_STATES))
+    .where(
+        tables.entry.c.topic == bindparam("about"),
+        tables.entry.c.state.in_(_OPEN_STATES),
+        tables.entry.c.call_from <= bindparam("now"),
+    )
 )
 _BEFORE = _OPEN.where(
     tables.entry.c.id != bindparam("not"), tables.entry.c.rank <= bindparam("up_to")
@@ -223,17 +227,18 @@ def save_offer(connection: Connection, offer: Offer) -> None:
     upsert(connection, tables.offer, msgspec.to_builtins(offer))
 
 
-def position(connection: Connection, entry: Entry) -> int:
-    """The place of ``entry`` among those of its topic that wait or are being offered, from 1."""
+def position(connection: Connection, entry: Entry, now: int) -> int:
+    """The place of ``entry`` among those of its topic that wait, on the line or to be called back
+    by ``now``, or are being offered; from 1."""
     count: int = connection.execute(
-        _BEFORE, {"about": entry.topic, "not": entry.id, "up_to": entry.rank}
+        _BEFORE, {"about": entry.topic, "not": entry.id, "up_to": entry.rank, "now": now}
     ).scalar_one()
     return count + 1
 
 
-def waiting_count(connection: Connection, topic: str) -> int:
-    """How many wait for an agent who knows ``topic``."""
-    count: int = connection.execute(_OPEN, {"about": topic}).scalar_one()
+def waiting_count(connection: Connection, topic: str, now: int) -> int:
+    """How many wait for an agent who knows ``topic``: see :func:`position`."""
+    count: int = connection.execute(_OPEN, {"about": topic, "now": now}).scalar_one()
     return count
 
 

@@ -63,6 +63,9 @@ entry = Table(
     Column("reserved_until", BigInteger, nullable=False),
     Column("language", String(8)),
     Column("language_until", BigInteger, nullable=False),
+    Column("callback", Boolean, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("call_from", BigInteger, nullable=False),
 )
 Index(
     "ix_entry_waiting",

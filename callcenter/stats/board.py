@@ -34,6 +34,17 @@ class Waiting(msgspec.Struct, frozen=True):
     state: str
 
 
+class Owed(msgspec.Struct, frozen=True):
+    """One caller who hung up and keeps the place that they have had ``since``. ``state``: waiting,
+    offered to somebody, or dialled; ``tries``: how often they were called."""
+
+    entry: str
+    topic: str
+    since: int
+    state: str
+    tries: int = 0
+
+
 class AgentNow(msgspec.Struct, frozen=True):
     """One agent who is signed on. ``topic``: of the call they are busy with."""
 
@@ -52,6 +63,9 @@ class Today(msgspec.Struct, frozen=True):
     abandoned: int
     abandoned_short: int
     left: int
+    callbacks: int
+    called_back: int
+    given_up: int
     messages: int
     cases: int
     in_ivr: int
@@ -77,6 +91,7 @@ class BoardView(msgspec.Struct, frozen=True):
     seq: int
     at: int
     waiting: tuple[Waiting, ...]  #: the longest waiting first
+    callbacks: tuple[Owed, ...]  #: the longest waiting first
     agents: tuple[AgentNow, ...]  #: by id
     today: Today
     by_hour: tuple[Hour, ...]  #: from today's first busy hour to the present one, without gaps
@@ -97,6 +112,7 @@ class Board:
         self._timezone = timezone
         self._callers: dict[str, _Caller] = {}
         self._waiting: dict[str, Waiting] = {}
+        self._callbacks: dict[str, Owed] = {}
         self._agents: dict[str, AgentNow] = {}
         self._hours: dict[int, Counts] = {}
 
@@ -113,6 +129,16 @@ class Board:
         """Take in somebody's latest ``agent_state`` from before the Facts that are replayed."""
         self._agent_state(fact)
 
+    def recall_callback(self, fact: Fact) -> None:
+        """Take in what happened to a callback before the Facts that are replayed."""
+        match fact.kind:
+            case "place_kept":
+                self._owe(fact)
+            case "not_reached" | "dialled":
+                self._tried(fact)
+            case _:
+                self._callbacks.pop(fact.entry or "", None)
+
     def view(self, now: int) -> BoardView:
         """The board as it is at ``now``."""
         today = datetime.fromtimestamp(now / 1000, self._timezone).date()
@@ -125,6 +151,9 @@ class Board:
             seq=self.seq,
             at=now,
             waiting=tuple(sorted(self._waiting.values(), key=lambda one: (one.since, one.entry))),
+            callbacks=tuple(
+                sorted(self._callbacks.values(), key=lambda one: (one.since, one.entry))
+            ),
             agents=tuple(agent for _, agent in sorted(self._agents.items())),
             today=self._today(mine.values()),
             by_hour=_by_hour(mine, self._hour_of(now)),
@@ -141,6 +170,9 @@ class Board:
             abandoned=counts.abandoned,
             abandoned_short=counts.abandoned_short,
             left=counts.left,
+            callbacks=counts.callbacks,
+            called_back=counts.called_back,
+            given_up=counts.given_up,
             messages=counts.messages,
             cases=counts.cases,
             in_ivr=stages.count("ivr"),
@@ -191,7 +223,7 @@ class Board:
         self._leave(fact)
         self._agent_topic(fact)
         caller = self._stage(fact, "talking")
-        if caller.answered:
+        if caller.answered or self._reached(fact, caller):
             return
         caller.answered = True
         counts, waited = self._counts(fact.at), int(fact.data.get("waited_ms", 0))
@@ -203,7 +235,7 @@ class Board:
     def _abandoned(self, fact: Fact) -> None:
         self._leave(fact)
         caller = self._stage(fact, "over")
-        if caller.answered:
+        if caller.answered or self._reached(fact, caller):
             return
         counts, waited = self._counts(fact.at), int(fact.data.get("waited_ms", 0))
         counts.abandoned += 1
@@ -212,8 +244,48 @@ class Board:
 
     def _left_queue(self, fact: Fact) -> None:
         self._leave(fact)
-        if not self._stage(fact, "ivr").answered:
-            self._counts(fact.at).left += 1
+        caller = self._stage(fact, "ivr")
+        if caller.answered or self._reached(fact, caller):
+            return
+        self._counts(fact.at).left += fact.data.get("reason") != "callback"
+
+    def _place_kept(self, fact: Fact) -> None:
+        self._leave(fact)
+        self._stage(fact, "ivr")
+        self._counts(fact.at).callbacks += 1
+        self._owe(fact)
+
+    def _owe(self, fact: Fact) -> None:
+        if fact.entry is not None:
+            topic, waited_ms = str(fact.data.get("topic", "")), int(fact.data.get("waited_ms", 0))
+            owed = Owed(fact.entry, topic, fact.at - waited_ms, "waiting")
+            self._callbacks[fact.entry] = owed
+
+    def _tried(self, fact: Fact) -> None:
+        owed = self._callbacks.get(fact.entry or "")
+        if owed is not None:
+            state = "dialled" if fact.kind == "dialled" else "waiting"
+            tries = int(fact.data.get("tries", 0))
+            self._callbacks[owed.entry] = msgspec.structs.replace(owed, state=state, tries=tries)
+
+    def _dialled(self, fact: Fact) -> None:
+        self._tried(fact)
+        if fact.call is not None:
+            self._callers.setdefault(fact.call, _Caller("dialled"))
+
+    def _given_up(self, fact: Fact) -> None:
+        if self._callbacks.pop(fact.entry or "", None) is not None:
+            self._counts(fact.at).given_up += 1
+
+    def _reached(self, fact: Fact, caller: _Caller) -> bool:
+        """Whether it is about somebody who was called back, who is reached with it. They did not
+        wait on the line, so no time of waiting is counted."""
+        if not fact.data.get("callback"):
+            return False
+        if self._callbacks.pop(fact.entry or "", None) is not None:
+            self._counts(fact.at).called_back += 1
+        caller.answered = True
+        return True
 
     def _talk_ended(self, fact: Fact) -> None:
         self._stage(fact, "ivr")
@@ -257,6 +329,9 @@ class Board:
         waiting = self._waiting.get(fact.entry or "")
         if waiting is not None:
             self._waiting[waiting.entry] = msgspec.structs.replace(waiting, state=state)
+        owed = self._callbacks.get(fact.entry or "")
+        if owed is not None:
+            self._callbacks[owed.entry] = msgspec.structs.replace(owed, state=state)
 
     def _agent_topic(self, fact: Fact) -> None:
         agent = self._agents.get(fact.agent or "")
@@ -288,6 +363,10 @@ _RULES: Final[dict[str, Callable[[Board, Fact], None]]] = {
     "answered": Board._answered,
     "abandoned": Board._abandoned,
     "left_queue": Board._left_queue,
+    "place_kept": Board._place_kept,
+    "dialled": Board._dialled,
+    "not_reached": Board._tried,
+    "given_up": Board._given_up,
     "talk_ended": Board._talk_ended,
     "call_ended": Board._call_ended,
     "case_opened": Board._case_opened,

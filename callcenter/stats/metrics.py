@@ -29,6 +29,9 @@ class Counts(msgspec.Struct):
     abandoned: int = 0
     abandoned_short: int = 0  #: ... in less than SHORT_ABANDON_MS
     left: int = 0  #: left the queue by a key or a time limit
+    callbacks: int = 0  #: callers who hung up and keep their place, to be called back
+    called_back: int = 0  #: ... and were reached
+    given_up: int = 0  #: ... and were not, however often they were called
     messages: int = 0  #: messages left
     cases: int = 0  #: complaints opened
     waited_ms: int = 0  #: sum over the answered
@@ -63,6 +66,7 @@ def longest_wait_s(counts: Counts) -> int | None:
 
 def service_level(counts: Counts) -> float | None:
     """Answered within TARGET_MS / (answered + abandoned - short abandons), 0..1; None of nobody.
+    Who is called back is in neither: nobody waits on the line.
 
     Definitions that also count quick hang-ups as served reward bad service; this one does not.
     """

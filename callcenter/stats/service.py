@@ -14,6 +14,11 @@ from callcenter.stats.board import Board
 
 #: A call that is longer than this, and still lives when the process starts, is not on the board.
 BEFORE_TODAY_MS: Final = 12 * 60 * 60 * 1000
+#: Whose place was kept longer ago is not called any more (``queue.entries.KEPT_S``).
+CALLBACK_MS: Final = 4 * 24 * 60 * 60 * 1000
+_OF_CALLBACKS: Final = (
+    "place_kept", "dialled", "not_reached", "given_up", "answered", "abandoned", "left_queue",
+)  # fmt: skip
 
 
 def restore(conn: Connection, timezone: tzinfo, now: int) -> Board:
@@ -31,6 +36,8 @@ def restore(conn: Connection, timezone: tzinfo, now: int) -> Board:
     for one in _latest_states(conn, first):
         board.recall_agent(one.fact)
         board.seq = max(board.seq, one.seq)
+    for one in _callbacks(conn, first, now - CALLBACK_MS):
+        board.recall_callback(one.fact)
     if first is None:
         return board
     after = first - 1
@@ -38,6 +45,17 @@ def restore(conn: Connection, timezone: tzinfo, now: int) -> Board:
         board.apply(batch)
         after = batch[-1].seq
     return board
+
+
+def _callbacks(conn: Connection, before: int | None, since: int) -> list[SealedFact]:
+    """What happened to callbacks since then, up to the Facts that are replayed."""
+    query = select(fact.c.seq).where(
+        fact.c.at >= since, fact.c.kind.in_(_OF_CALLBACKS), fact.c.seq.is_not(None)
+    )
+    if before is not None:
+        query = query.where(fact.c.seq < before)
+    seqs = sorted(conn.execute(query).scalars())
+    return [one for seq in seqs for one in sealed(conn, seq - 1, 1)]
 
 
 def _latest_states(conn: Connection, before: int | None) -> list[SealedFact]:

@@ -226,6 +226,8 @@ class OfferDocument(Document):
     rang_at: int | None
     expires_at: int | None
     leg: str | None = None
+    callback: bool = False
+    tries: int = 0
 
 
 class CaseDraft(Document):
@@ -284,7 +286,7 @@ class TellingDocument(Document):
 
 class CallDocument(Document):
     id: str
-    state: Literal["connecting", "talking", "held", "ended"]
+    state: Literal["connecting", "dialling", "talking", "held", "ended"]
     since: int
     answered_at: int | None
     caller: str | None
@@ -365,6 +367,16 @@ class BoardAgent(Document):
     reason: str | None
 
 
+class OwedDocument(Document):
+    """Somebody who is to be called back, in the place that they have had ``since``."""
+
+    entry: str
+    topic: str
+    since: int
+    state: str
+    tries: int
+
+
 class TodayDocument(Document):
     """Since local midnight; ``callcenter/stats/metrics.py`` defines each figure."""
 
@@ -373,6 +385,9 @@ class TodayDocument(Document):
     abandoned: int
     abandoned_short: int
     left: int
+    callbacks: int
+    called_back: int
+    given_up: int
     messages: int
     cases: int
     in_ivr: int
@@ -396,6 +411,7 @@ class BoardDocument(Document):
     seq: int
     at: int
     waiting: list[WaitingDocument]
+    callbacks: list[OwedDocument]
     topics: list[TopicLoad]
     agents: list[BoardAgent]
     today: TodayDocument

@@ -76,6 +76,13 @@ def upgrade() -> None:
             postgresql_where=sa.text('"case" IS NULL AND length("key") > 0'),
         )
         batch_op.create_index(
+            "ix_call_callback",
+            ["number_hash"],
+            unique=False,
+            sqlite_where=sa.text("state = 'callback'"),
+            postgresql_where=sa.text("state = 'callback'"),
+        )
+        batch_op.create_index(
             "ix_call_live",
             ["line"],
             unique=False,
@@ -116,6 +123,9 @@ def upgrade() -> None:
         sa.Column("reserved_until", sa.BigInteger(), nullable=False),
         sa.Column("language", sa.String(length=8), nullable=True),
         sa.Column("language_until", sa.BigInteger(), nullable=False),
+        sa.Column("callback", sa.Boolean(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("call_from", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_entry")),
     )
     with op.batch_alter_table("entry", schema=None) as batch_op:
@@ -478,11 +488,25 @@ def upgrade() -> None:
     with op.batch_alter_table("leg", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_leg_call"), ["call"], unique=False)
         batch_op.create_index(
+            "ix_leg_dialled",
+            ["started_at"],
+            unique=False,
+            sqlite_where=sa.text("device_kind = 'caller'"),
+            postgresql_where=sa.text("device_kind = 'caller'"),
+        )
+        batch_op.create_index(
             "ix_leg_live",
             ["line"],
             unique=False,
             sqlite_where=sa.text("state != 'gone'"),
             postgresql_where=sa.text("state != 'gone'"),
+        )
+        batch_op.create_index(
+            "uq_leg_dialled",
+            ["call"],
+            unique=True,
+            sqlite_where=sa.text("device_kind = 'caller' AND state != 'gone'"),
+            postgresql_where=sa.text("device_kind = 'caller' AND state != 'gone'"),
         )
 
     op.create_table(

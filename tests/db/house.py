@@ -13,6 +13,7 @@ from callcenter import line
 from callcenter.calls import tables
 from callcenter.calls.desk import Desk
 from callcenter.calls.model import CallState
+from callcenter.calls.outgoing import Outgoing
 from callcenter.calls.service import Calls, Send
 from callcenter.calls.tables import Stored
 from callcenter.cases import tables as case_tables
@@ -34,6 +35,10 @@ from tests.waiting import until
 T = TypeVar("T")
 LINE = "simulator"
 CALLER = "+628111234567"
+
+
+#: Whom this house calls back.
+OUTGOING = Outgoing(frozenset({LINE}), ("+62",), 500)
 
 
 class House:
@@ -61,6 +66,7 @@ class House:
             timezone=TIMEZONE,
             lines=(LINE,),
             always_open=(LINE,),
+            outgoing=OUTGOING,
             sealer=Sealer(database, keys),
             process=process,
             perform=self.sends.append,

@@ -25,6 +25,7 @@ from callcenter.calls.desk import Desk
 from callcenter.calls.errors import NotNow, NotYours, TooLate
 from callcenter.calls.model import Accepted, Call, Declined, Leg, LegState
 from callcenter.calls.outcomes import OUTCOMES
+from callcenter.calls.outgoing import Outgoing
 from callcenter.calls.service import Calls, Done, Send
 from callcenter.cases import service as cases
 from callcenter.cases.service import CaseForm, StaleCase
@@ -123,6 +124,7 @@ class Stored:
             clock=self.clock,
             timezone=TIMEZONE,
             lines=self.lines,
+            outgoing=Outgoing(frozenset(self.lines), ("+62",), 500),
             sealer=self.sealer,
             process=f"process-{next(self._processes)}",
             perform=self._perform,
@@ -337,8 +339,10 @@ class Stored:
         verdict = self.database.read_sync(lambda connection: verify(connection, self.keys))
         need(verdict.bad is None and verdict.unsealed == 0, "Facts verify", verdict)
         seen, kinds = self.snapshot(), self.database.read_sync(_kinds)
+        called_back = {entry.call for entry in seen.entries.values() if entry.callback}
         for call in seen.calls:
-            need(kinds.count(("call_arrived", call, None)) == 1, "arrived once", call)
+            arrived = kinds.count(("call_arrived", call, None))
+            need(arrived == (0 if call in called_back else 1), "arrived once", call)
             need(kinds.count(("call_ended", call, None)) <= 1, "ended once", call)
         for offer in seen.offers.values():
             told = [kind for kind, _, about in kinds if about == offer.id]

@@ -19,7 +19,7 @@ from callcenter.clock import Given
 from callcenter.db import Connection, Database
 from callcenter.db.keys import Keys
 from callcenter.ivr import needs
-from tests.db.house import StillHouse
+from tests.db.house import OUTGOING, StillHouse
 from tests.db.stored import Hands
 from tests.rules.histories import OPEN
 
@@ -73,7 +73,7 @@ class Caller:
         def inside(connection: Connection) -> T:
             found = tables.load(connection, keys, self.call)
             assert found is not None
-            return what(Stores(connection, keys, Given(now), rules, found.key))
+            return what(Stores(connection, keys, Given(now), rules, found.key, OUTGOING))
 
         return await self.house.do(inside)
 

@@ -21,6 +21,7 @@ from callcenter import resources, topics
 from callcenter.calls.console import ConsoleView
 from callcenter.calls.desk import Desk
 from callcenter.calls.errors import NotNow, NotYours, TooLate
+from callcenter.calls.outgoing import Outgoing
 from callcenter.calls.service import Calls, Send
 from callcenter.cases.service import CaseForm, StaleCase
 from callcenter.db import Connection, Database, DatabaseAway
@@ -117,6 +118,7 @@ class Hotline:
             clock=clock,
             timezone="Asia/Jakarta",
             lines=lines,
+            outgoing=Outgoing(frozenset(lines), ("+62",), 500),
             sealer=Sealer(database, keys),
             process=f"process-{next(_processes)}",
             perform=self._perform,

@@ -277,11 +277,31 @@ class InMemory:
                 ]
                 ready = [agent for agent in there if agent.state is AgentState.READY]
                 return needs.Staff(len(there), len(ready), 0)
+            case needs.KeepPlace():
+                return self._keep_place(call)
+            case needs.MayDial():
+                return needs.Dial("cap" if self.rng.random() < 0.1 else None)
             case needs.AskPosition():
                 if call.entry is None:
                     return needs.NeedFailed("not_waiting")
                 return needs.Position(1 + sum(self._before(call.entry)))
         return self._follow_up(need_)
+
+    def _keep_place(self, call: Call) -> needs.Answer:
+        if self.rng.random() < 0.2:
+            return needs.PlaceRefused("withheld")
+        new = self.given().id()
+        self.calls[new] = msgspec.structs.replace(
+            call,
+            id=new,
+            state=CallState.CALLBACK,
+            started_at=self.schedule.now,
+            legs=(),
+            offer=None,
+            agent=None,
+        )
+        self.legs[new] = {}
+        return needs.PlaceKept(new)
 
     def _follow_up(self, asked: needs.Need) -> needs.Answer:
         """What flows may ask about a case that is there."""
@@ -490,4 +510,5 @@ def _check_outcome(before: Call, happened: Told, outcome: Outcome) -> None:
     if isinstance(happened, line.LegGone):
         need(legs[happened.leg].state is LegState.GONE, "gone is gone", happened)
     callers = [leg for leg in legs.values() if leg.role is LegRole.CALLER]
-    need(len(callers) == 1, "one caller", outcome)
+    owed = outcome.call.entry is not None and outcome.call.entry.callback
+    need(len(callers) == 1 or owed or before.state is CallState.CALLBACK, "one caller", outcome)

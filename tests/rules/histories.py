@@ -168,7 +168,7 @@ class History:
         check_end(self.center.snapshot(), self.network)
 
     def _leaves(self, phone: Phone) -> None:
-        if phone.inbound and phone.state == "up" and not phone.leaving:
+        if phone.citizen and phone.state == "up" and not phone.leaving:
             phone.leaving = True
             self.schedule.after(self.rng.randrange(1, 5_000), partial(self.network.hang_up, phone))
 

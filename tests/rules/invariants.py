@@ -20,6 +20,7 @@ from callcenter.queue.entries import OPEN_ENTRIES, Entry, EntryState, Offer, Off
 #: What a Fact may hold: ids and codes (see :mod:`callcenter.db.facts`).
 CODE = re.compile(r"[A-Za-z0-9_.:,/\-]{0,120}")
 
+_WAITS = (CallState.WAITING, CallState.CALLBACK)
 _OFFER_TIMERS = ("unrung", "ring", "join")
 
 
@@ -55,23 +56,26 @@ def check_call(seen: Snapshot, call: Call) -> None:
     """The caller is in exactly one place, and everything that belongs to it agrees."""
     entry, offer, agent = call.entry, call.offer, call.agent
     callers = [leg for leg in call.legs if leg.role is LegRole.CALLER]
-    need(len(callers) == 1 or call.stage is None, "one caller", call)
+    here = [leg for leg in callers if leg.state is not LegState.GONE]
     ended = call.state is CallState.ENDED
-    for leg in callers:
-        need((leg.state is LegState.GONE) == ended, "a call ends with its caller's leg", call)
-        need(ended or leg.rev > 0, "the caller has a Turn", call)
+    if call.state is CallState.CALLBACK:
+        need(len(here) <= 1, "a telephone is rung once at a time", call)
+    else:
+        need(len(here) == (0 if ended else 1), "a call ends with its caller's leg", call)
+        need(ended or here == [call.caller], "the caller's newest leg", call)
+        need(ended or call.caller.rev > 0, "the caller has a Turn", call)
     for leg in call.legs:
         need(leg.state is not LegState.GONE or not leg.in_room, "nobody gone is in a room", leg)
     if call.visit is not None:
         need(len(call.visit.encode()) < VISIT_BYTES, "a visit is small", call)
-        queueing = call.state in (CallState.WAITING, CallState.TALKING)
+        queueing = call.state not in (CallState.IVR, CallState.ENDED)
         need(not queueing or call.visit.queueing, "the flow knows that it is queueing", call)
         need(not ended or call.visit.finished, "the flow is finished", call)
     match call.state:
         case CallState.IVR:
             nothing = entry is None and offer is None and agent is None
             need(nothing, "nothing but the flow", call)
-        case CallState.WAITING:
+        case CallState.WAITING | CallState.CALLBACK:
             _check_waiting(call)
         case CallState.TALKING:
             _check_talking(call)
@@ -88,6 +92,7 @@ def _check_waiting(call: Call) -> None:
     need(entry is not None and entry.state in OPEN_ENTRIES, "an open entry", call)
     assert entry is not None
     need(entry.call == call.id and entry.line == call.line, "its own entry", call)
+    need(entry.callback or call.state is CallState.WAITING, "an entry that is called back", call)
     if entry.state is EntryState.WAITING:
         need(offer is None and agent is None, "nobody is asked", call)
         return
@@ -113,11 +118,11 @@ def _check_queue(seen: Snapshot) -> None:
     for entry in seen.entries.values():
         if entry.state in OPEN_ENTRIES:
             one = calls[entry.call]
-            need(one.state is CallState.WAITING and one.entry == entry, "nobody lost", entry, one)
+            need(one.state in _WAITS and one.entry == entry, "nobody lost", entry, one)
     open_offers = [offer for offer in seen.offers.values() if offer.open]
     for offer in open_offers:
         call = calls[offer.call]
-        need(call.state is CallState.WAITING and call.offer == offer, "an offer's call", offer)
+        need(call.state in _WAITS and call.offer == offer, "an offer's call", offer)
         kinds = ("join",) if offer.state is OfferState.ACCEPTED else ("unrung", "ring")
         need(any((kind, offer.id) in seen.timers for kind in kinds), "an offer has a limit", offer)
     for key in ("agent", "entry"):

@@ -23,7 +23,9 @@ from callcenter.line import Cause, DeviceKind
 Happening = Callable[[], Awaitable[None] | None]
 Deliver = Callable[[line.Signal], Awaitable[None] | None]
 
-_KEYS = "11111112223456700000009*#"
+#: Few, so that some call twice.
+_NUMBERS = (None, "+6281110000001", "+6281110000002")
+_KEYS = "11111112223444567000000009*#"
 #: A leg of ours is gone for one of these when its phone refuses it.
 _NOT_NOW = (Cause.BUSY, Cause.DECLINED)
 
@@ -81,6 +83,11 @@ class Phone:
     agent: str = ""
     lost_input: bool = False  #: what it told us is lost, and nobody answers it
     leaving: bool = False
+
+    @property
+    def citizen(self) -> bool:
+        """Of who calls, or is called back."""
+        return self.inbound or self.kind is DeviceKind.CALLER
 
 
 @dataclass
@@ -201,8 +208,8 @@ class Network:
         """Nobody answers the caller, who hangs up in the end. (For agents there are timers.)"""
         if isinstance(signal, line.RoomEntered):
             self.unknown_rooms.add(signal.room)
-        phone.lost_input |= phone.inbound or isinstance(signal, line.Refused)
-        if phone.inbound:
+        phone.lost_input |= phone.citizen or isinstance(signal, line.Refused)
+        if phone.citizen:
             self._later(phone, self.rng.randrange(1_000, 30_000), lambda: self.hang_up(phone))
 
     def _later(self, phone: Phone, ms: int, what: Happening) -> None:
@@ -256,7 +263,7 @@ class Network:
     def call(self, leg: str, line_name: str) -> None:
         """A citizen calls."""
         self.phones[leg] = Phone(leg, line_name, inbound=True, state="up", silent=True)
-        self.tell(line.CallArrived(leg, line_name, "1500630", self.rng.choice((None, "+62811"))))
+        self.tell(line.CallArrived(leg, line_name, "1500630", self.rng.choice(_NUMBERS)))
 
     def hang_up(self, phone: Phone) -> None:
         if phone.state != "up":
@@ -291,7 +298,7 @@ class Network:
             return
         if isinstance(turn.wait, line.Gone):
             self._later(phone, self.rng.randrange(0, 5_000), lambda: self.gone(phone, Cause.ENDED))
-        elif phone.inbound and self.giving_up:
+        elif phone.citizen and self.giving_up:
             self._later(phone, self.rng.randrange(1, 3_000), lambda: self.hang_up(phone))
             return
         if self.people and self.rng.random() < 0.03:
@@ -394,7 +401,7 @@ class Network:
         if not self.people and not self.giving_up:
             return None
         chance = self.rng.random()
-        if phone.inbound or chance < 0.3:
+        if phone.citizen or chance < 0.3:
             self.hang_up(phone)
         elif chance < 0.6:
             self.gone(phone, self.rng.choice((Cause.LOST, Cause.FAILED)))

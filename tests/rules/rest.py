@@ -65,13 +65,14 @@ def check_rest(seen: Snapshot, network: Network, found: Matches) -> None:
     need(not found.pairs, "nobody waits while an agent is free", found.pairs)
     waits = any(entry.state is EntryState.WAITING for entry in seen.entries.values())
     if waits and found.again_at is not None:
-        timed = seen.timers.get(("match", "again"))
-        need(timed is not None and timed <= found.again_at, "the matcher looks again", timed)
+        timed = [due for (kind, _), due in seen.timers.items() if kind == "match"]
+        need(timed, "the matcher looks again", found)
+        need(min(timed) <= found.again_at, "the matcher looks again in time", timed)
 
 
 def _check_phone(phone: Phone, call: Call) -> None:
     """A phone that is there is needed, and does what its leg was last told."""
-    if not phone.inbound:
+    if not phone.citizen:
         current = call.agent_leg is not None and call.agent_leg.id == phone.leg
         need(current, "an agent's leg that nobody needs", phone, call)
         return

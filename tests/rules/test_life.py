@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from callcenter import line
-from callcenter.calls import life
+from callcenter.calls import life, moves
 from callcenter.calls.model import (
     CallState,
     TimerKind,
@@ -306,7 +306,7 @@ def test_a_talk_has_no_limit(story: Story) -> None:
     story.queues()
     story.talks()
     for _ in range(3):
-        story.passes(life.CALL_LIMIT_S * 1000)
+        story.passes(moves.CALL_LIMIT_S * 1000)
         assert story.call.state is CallState.TALKING
     assert not story.asked(line.EndLeg)
 
@@ -336,9 +336,10 @@ language: id
 start: music
 on_error: music
 nodes:
-  music: {type: wait, seconds: 30, keys: {"2": tell, "1": leave}, next: music}
+  music: {type: wait, seconds: 30, keys: {"2": tell, "1": leave, "3": callback}, next: music}
   tell: {type: record, prompt: message.speak, next: music, on_empty: music}
   leave: {type: leave, exit: message}
+  callback: {type: callback, exit: callback, refused: music}
 """
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from callcenter.calls.errors import TooLate
 from callcenter.cases.numbers import make_number
@@ -13,6 +14,7 @@ from callcenter.cases.service import CaseForm
 from callcenter.db import Database
 from callcenter.db.facts import verify
 from callcenter.db.keys import Keys
+from callcenter.queue import tables as queue
 from callcenter.queue.agents import AgentState
 from tests.hotline import CLOSED, Hotline, words
 
@@ -228,6 +230,9 @@ async def test_wrap_up_ends_by_itself(hotline: Hotline) -> None:
     assert (await hotline.console(agent)).agent.state is AgentState.READY
 
 
+_CALLBACKS = select(queue.entry.c.call, queue.entry.c.state).where(queue.entry.c.callback)
+
+
 async def test_callers_keep_their_place_over_a_restart(
     database: Database, keys: Keys, tmp_path: Path
 ) -> None:
@@ -241,4 +246,7 @@ async def test_callers_keep_their_place_over_a_restart(
         await after.settle()
         ended = [fact for fact in await after.facts() if fact.kind == "call_ended"]
         assert [fact.data["cause"] for fact in ended] == ["restarted"]
-        assert "abandoned" in await after.kinds()
+        kept = next(fact for fact in await after.facts() if fact.kind == "place_kept")
+        assert kept.data["reason"] == "restarted"
+        waits = await database.read(lambda connection: list(connection.execute(_CALLBACKS)))
+        assert waits == [(kept.data["back"], "waiting")]

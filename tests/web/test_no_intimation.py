@@ -340,7 +340,7 @@ def test_what_a_flow_can_know_of_a_case() -> None:
     assert known == {
         "case", "number", "pin", "status", "topic", "unit", "due", "wait", "late_days",
         "head_told", "note", "can", "reason", "text", "count", "offices", "signed_in", "ready",
-        "waiting", "wait_s", "entry", "position", "agent",
+        "waiting", "wait_s", "entry", "position", "agent", "call", "known", "refused",
     }  # fmt: skip
 
 

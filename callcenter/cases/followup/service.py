@@ -55,6 +55,34 @@ def resume(connection: Connection, keys: Keys, now: int, *, call: str, case: str
     connection.execute(_RESUMES, {"of": call, "about": case, "resumes": before})
 
 
+def hand_over(
+    connection: Connection,
+    keys: Keys,
+    now: int,
+    *,
+    call: str,
+    call_key: bytes,
+    to: str,
+    to_key: bytes,
+    about: str | None,
+) -> None:
+    """The caller of ``call`` is called back in the call ``to``: what was opened in the first goes
+    on there as if it had been opened there, with its PIN; ``about``: another case that the first
+    asked about. The keys are wrapped."""
+    opened = cases.opened_in(connection, call)
+    for case in opened:
+        pin = cases.load(connection, keys, case, call=call, call_key=call_key).pin
+        key = keys.open(to_key, f"call:{to}")
+        sealed = None if pin is None else key.encrypt(pin.encode(), "call_case.pin")
+        role = CallRole.OPENED
+        cases.link(connection, keys, now, call=to, case=case, role=role, pin=sealed)
+        connection.execute(_RESUMES, {"of": to, "about": case, "resumes": call})
+    if about is not None and about not in opened:
+        role = CallRole.STATUS_QUERY
+        cases.link(connection, keys, now, call=to, case=about, role=role)
+        connection.execute(_RESUMES, {"of": to, "about": about, "resumes": call})
+
+
 def openings(connection: Connection, case: str) -> tuple[int, tuple[str, ...]]:
     """How often the staff opened ``case``, and the codes of the offices that did, first one first.
 

@@ -248,7 +248,7 @@ class Day:
 
     async def _lose_patience(self, call: str, chance: random.Random) -> None:
         if chance.random() < 0.3:
-            await self._line.keys(call, "1")  # leave a message instead
+            await self._line.keys(call, "2")  # leave a message instead
         else:
             await self._line.hang_up(call)
 

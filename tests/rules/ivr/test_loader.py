@@ -48,7 +48,7 @@ def with_node(text: str) -> list[str]:
 def test_the_shipped_flows_are_good() -> None:
     flows = load(resources.flows())
     assert {"id", "en"} == set(flows.languages)
-    assert {"main", "waiting", "status", "message", "tell"} == set(flows.flows)
+    assert {"main", "waiting", "called_back", "status", "message", "tell"} == set(flows.flows)
     assert lint(resources.flows()) == ()
     assert render(lint(resources.flows() / "flows" / "main.yaml")) == "no mistakes"
 

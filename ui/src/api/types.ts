@@ -115,7 +115,7 @@ export interface Telling {
 
 export interface Call {
   id: string;
-  state: "connecting" | "talking" | "held" | "ended";
+  state: "connecting" | "dialling" | "talking" | "held" | "ended";
   since: number;
   answered_at: number | null;
   caller: string | null;
