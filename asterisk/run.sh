@@ -16,7 +16,7 @@
 #   ASTERISK_TRUNK_PEER   127.0.0.1:5070   host:port that calls to telephones are sent to
 #   ASTERISK_TRUNK_QUALIFY_S 0          seconds between two looks whether it answers; 0: none
 #   ASTERISK_TRUNK_MATCH  127.0.0.1     address (or net) whose calls are citizens' calls
-#   ASTERISK_TRUNK_NUMBER 1500630       our number as agents' phones see it
+#   ASTERISK_TRUNK_NUMBER 1500630       our number as those whom we call see it
 #   ASTERISK_ARI_APP      callcenter    name of the application in ARI
 #   ASTERISK_GUARD_S      30            seconds after which a caller is taken from a hung application
 #   ASTERISK_RETRY_S      1             seconds between the apology and the next try

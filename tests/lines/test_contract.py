@@ -12,6 +12,7 @@ import pytest
 from callcenter.line import (
     CallArrived,
     Cause,
+    Device,
     DeviceKind,
     DigitsEntered,
     DropRecording,
@@ -70,6 +71,13 @@ class Story:
         await self.driver.heard.first(LegAnswered, lambda s: s.leg == leg)
         return phone, leg
 
+    async def citizen(self, most_s: int = 45) -> tuple[AgentPhone, str]:
+        """A citizen who is called back: their phone and their leg."""
+        phone = await self.driver.citizen()
+        leg = f"citizen-leg-{next(_names)}"
+        await self.driver.line.do(RingLeg(leg, phone.device, most_s))
+        return phone, leg
+
     async def turn(self, leg: str, wait: Wait, *steps: Step) -> int:
         """Give ``leg`` a newer Turn; the answer is its rev."""
         rev = next(self._rev)
@@ -107,9 +115,9 @@ async def test_the_first_signal_says_what_exists(story: Story) -> None:
 
 
 async def test_a_call_arrives_with_its_numbers(story: Story) -> None:
-    await story.driver.arrive("+628111000222", "1500630")
+    await story.driver.arrive("+628111000222")
     arrived = await story.driver.heard.first(CallArrived)
-    assert (arrived.line, arrived.to) == (story.driver.line.name, "1500630")
+    assert (arrived.line, arrived.to) == (story.driver.line.name, story.driver.number)
     assert arrived.caller == "+628111000222"
 
 
@@ -433,6 +441,73 @@ async def test_ringing_is_ended(story: Story) -> None:
     await story.driver.heard.first(LegRinging)
     await story.driver.line.do(EndLeg("leg-withdrawn"))
     assert await story.gone("leg-withdrawn") is Cause.ENDED
+
+
+# --- citizens who are called back -----------------------------------------------------------------
+
+
+async def test_a_citizen_is_called_back_presses_a_key_and_talks(story: Story) -> None:
+    phone, leg = await story.citizen()
+    heard = story.driver.heard
+    await phone.ring()
+    await heard.first(LegRinging, lambda s: s.leg == leg)
+    await phone.answer()
+    await heard.first(LegAnswered, lambda s: s.leg == leg)
+    rev = await story.turn(leg, Keys(most=1, first_ms=10_000), SHORT)
+    await phone.press("1")
+    assert await story.digits(leg, rev) == "1"
+    _, agent_leg = await story.agent()
+    for one in (agent_leg, leg):
+        rev = await story.turn(one, Room("room-called"))
+        entered = await heard.first(RoomEntered, lambda s, one=one: s.leg == one)  # type: ignore[misc]
+        assert entered == RoomEntered(one, rev, "room-called")
+    await phone.hang_up()
+    assert await story.gone(leg) is Cause.HUNG_UP
+    assert not any(isinstance(s, LegGone) for s in heard.of(agent_leg))
+    told = [LegRinging, LegAnswered, DigitsEntered, RoomEntered, LegGone]
+    assert [type(s) for s in heard.of(leg)] == told
+    await story.driver.line.do(EndRoom("room-called"))
+
+
+async def test_a_citizen_who_is_called_back_hears_us_and_is_hung_up(story: Story) -> None:
+    phone, leg = await story.citizen()
+    await phone.ring()
+    await phone.answer()
+    await story.driver.heard.first(LegAnswered, lambda s: s.leg == leg)
+    rev = await story.turn(leg, PromptsEnd(), SHORT)
+    await story.driver.heard.first(PromptsEnded, lambda s: s.rev == rev)
+    await story.turn(leg, Gone(), SHORT)
+    assert await story.gone(leg) is Cause.ENDED
+
+
+@pytest.mark.parametrize("how, cause", [("decline", Cause.DECLINED), ("busy", Cause.BUSY)])
+async def test_a_citizen_who_can_not_take_the_call(story: Story, how: str, cause: Cause) -> None:
+    phone, leg = await story.citizen()
+    await phone.ring()
+    await getattr(phone, how)()
+    assert await story.gone(leg) is cause
+
+
+async def test_a_citizen_does_not_answer(story: Story) -> None:
+    phone, leg = await story.citizen(most_s=2)
+    await phone.ring()
+    assert await story.gone(leg) is Cause.NO_ANSWER
+
+
+async def test_a_number_that_may_not_be_called_is_refused_for_good(story: Story) -> None:
+    await story.driver.heard.first(LineResumed)
+    for n, number in enumerate(("+19005550100", "", "+62", "anonymous", "sip:a@b.example")):
+        await story.driver.line.do(RingLeg(f"leg-{n}", Device(DeviceKind.CALLER, number)))
+        refused = await story.driver.heard.first(Refused, lambda s, n=n: s.leg == f"leg-{n}")  # type: ignore[misc]
+        assert refused == Refused(f"leg-{n}", Cause.FAILED)
+
+
+async def test_the_call_to_a_citizen_is_ended_while_it_rings(story: Story) -> None:
+    phone, leg = await story.citizen()
+    await phone.ring()
+    await story.driver.heard.first(LegRinging, lambda s: s.leg == leg)
+    await story.driver.line.do(EndLeg(leg))
+    assert await story.gone(leg) is Cause.ENDED
 
 
 # --- rooms ---------------------------------------------------------------------------------------

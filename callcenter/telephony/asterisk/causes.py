@@ -10,12 +10,14 @@ from callcenter.line import Cause
 
 #: Q.850 numbers as Asterisk gives them (``core show hangup causes``).
 NONE = 0
+UNALLOCATED = 1
 NORMAL = 16
 BUSY = 17
 NO_RESPONSE = 18
 NO_ANSWER = 19
 ABSENT = 20
 REJECTED = 21
+INVALID_NUMBER = 28
 UNAVAILABLE = 44  #: also what Asterisk says when no RTP came for ``rtp_timeout``
 TIMER_EXPIRED = 102  #: a request without an answer, a session that was not refreshed
 
@@ -44,6 +46,21 @@ _RINGING = {
     26: Cause.NO_ANSWER,
 }
 
+#: A citizen's telephone that we rang by the carrier. Many carriers play the ringing as sound and
+#: say nothing, so that it says more why it failed than whether it rang. Anything else is
+#: UNREACHABLE: to be tried again.
+_CALLED = {
+    BUSY: Cause.BUSY,
+    REJECTED: Cause.DECLINED,
+    NO_RESPONSE: Cause.NO_ANSWER,
+    NO_ANSWER: Cause.NO_ANSWER,
+    NORMAL: Cause.NO_ANSWER,  # also our own limit
+    26: Cause.NO_ANSWER,
+    # Never to be tried again: there is no such number.
+    UNALLOCATED: Cause.FAILED,
+    INVALID_NUMBER: Cause.FAILED,
+}
+
 #: A hang-up that began inside Asterisk (``soft``) has no Q.850 number but the bit that says who
 #: asked for it (``AST_SOFTHANGUP_*``; seen on the wire).
 _SOFT = {
@@ -55,6 +72,8 @@ _SOFT = {
 #: SIP answers that a person gave by pressing "reject", whatever Q.850 number they were turned into.
 _DECLINED_SIP = frozenset({603, 608})
 _BUSY_SIP = frozenset({486, 600})
+#: The carrier does not take calls from us. Asterisk makes "rejected" of it; nobody did reject.
+_NOT_OURS_SIP = frozenset({401, 407})
 
 
 def cause_of(
@@ -65,12 +84,13 @@ def cause_of(
     answered: bool,
     rang: bool,
     ended: bool,
+    called: bool = False,
 ) -> Cause:
     """Why a phone is gone.
 
     ``code``: Asterisk's cause; ``sip``: the SIP status that brought it, where there is one;
     ``soft``: who inside Asterisk asked; ``answered``, ``rang``: how far the phone had come;
-    ``ended``: we asked for the end.
+    ``ended``: we asked for the end; ``called``: it is a citizen's whom we called.
     """
     if ended:
         return Cause.ENDED
@@ -82,6 +102,9 @@ def cause_of(
         return Cause.BUSY
     if sip in _DECLINED_SIP:
         return Cause.DECLINED
+    if called:
+        refused = sip in _NOT_OURS_SIP
+        return Cause.UNREACHABLE if refused else _CALLED.get(code or NONE, Cause.UNREACHABLE)
     known = _RINGING.get(code or 0)
     if known is Cause.NO_ANSWER and not rang:
         # It never rang: nobody missed anything.

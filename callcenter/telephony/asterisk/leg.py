@@ -42,6 +42,8 @@ log = structlog.get_logger(__name__)
 
 #: Where the dialplan apologises, in the context that callers came from.
 NET = "away"
+#: Where it takes a citizen who answered our call.
+CONTEXT, CALLED = "incoming", "called"
 AGAIN_S = 1.0  #: between tries to have a Signal committed while the database is away
 STUCK_S = 10.0  #: a Signal that takes this long: nobody looks after the caller any more
 STASIS_LIMIT_S = 2.0
@@ -67,7 +69,8 @@ class House(Protocol):
 
 
 class Leg:
-    """``inbound``: a citizen's; ``to``, ``caller``: as the call arrived."""
+    """``inbound``: a citizen who called, with ``to`` and ``caller`` as the call arrived;
+    ``called``: a citizen whom we call."""
 
     def __init__(
         self,
@@ -75,12 +78,14 @@ class Leg:
         leg: str,
         *,
         inbound: bool,
+        called: bool = False,
         to: str = "",
         caller: str | None = None,
         up: bool = False,
     ) -> None:
         self.id = leg
         self.inbound = inbound
+        self.called = called
         self.to = to
         self.caller = caller
         self.up = up
@@ -89,8 +94,10 @@ class Leg:
         self.ended = False  #: we asked for the end
         self.gone = False
         self.hanging_up: Event | None = None  #: what told us that it is about to go
+        self.net = inbound  #: the dialplan's net is under it: it came to us from there
+        self.entering = False  #: called, answered, and on its way through the dialplan to us
         self.away = False  #: in the dialplan's net, not with us
-        self.arrived = False  #: CallArrived is committed
+        self.arrived = False  #: CallArrived, or of one whom we called LegAnswered, is committed
         self.failed = False  #: a Signal of it could not be committed, and no Turn came since
         self.guarded = inbound  #: the dialplan set the guard before it gave us the call
         self.bridge: str | None = None
@@ -114,20 +121,48 @@ class Leg:
         if turn.rev <= self._wanted or self.gone or self.away:
             return
         self._wanted = turn.rev
-        if not self.inbound and not self.up:
+        if (not self.inbound and not self.up) or self.entering:
             self._kept = turn
             return
         await self._begin(turn)
         await self._asks.done()
 
     def answered(self) -> None:
-        """An agent's phone was answered: it does the Turn that was kept for it, or asks for one."""
+        """A phone that we rang was answered: it does the Turn that was kept for it, or asks for
+        one."""
         self.up = True
         if self._kept is None:
-            self.tell(LegAnswered(self.id))
+            self.tell(LegAnswered(self.id), then=self.has_arrived)
         else:
+            self.arrived = True  # what answers that Turn says so
             self._asks.put(partial(self._begin, self._kept))
             self._kept = None
+
+    def has_arrived(self) -> None:
+        self.arrived = True
+
+    def enter(self) -> None:
+        """Have a citizen who answered our call pass through the dialplan: a channel that we made
+        has none under it, and would be hung up where one that called us is looked after."""
+        self.entering = True
+        self._asks.put(self._into_dialplan)
+
+    async def _into_dialplan(self) -> None:
+        where = {"context": CONTEXT, "extension": CALLED}
+        try:
+            await self._house.ari.post(f"{self._path}/continue", **where)
+        except AriAway as error:
+            log.warning("asterisk_not_asked", leg=self.id, what="enter", why=str(error))
+        except AriRefused as error:
+            if error.status != GONE_STATUS:
+                log.warning("asterisk_refused", leg=self.id, what="enter", why=str(error))
+                self.entering = False
+                self.answered()  # without a net, then
+
+    def entered(self) -> None:
+        """The dialplan gave it to us: its net is under it from now on."""
+        self.entering = False
+        self.net = self.guarded = True
 
     async def _begin(self, turn: Turn) -> None:
         again, self._taken_over = self._taken_over, False
@@ -154,7 +189,7 @@ class Leg:
             place = Place(room=bridge, muted=self.muted)
         self.player = Player(self.id, attempt=str(life), place=place)
         self.bridge = bridge
-        self.guarded = self.inbound and not place.talking
+        self.guarded = self.net and not place.talking
         self._wanted, self._kept, self._taken_over = -1, None, True
         self.away = self.failed = False
 
@@ -237,7 +272,7 @@ class Leg:
 
     def _is_left_alone_by(self, signal: Signal) -> bool:
         """Whether a citizen hears nothing more until ``signal`` is answered."""
-        if self.gone or self.away or not self.inbound or self.player.place.talking:
+        if self.gone or self.away or not self.net or self.player.place.talking:
             return False
         return not isinstance(signal, RoomEntered | LegGone)
 
@@ -379,8 +414,8 @@ class Leg:
 
     async def guard(self, *, on: bool) -> None:
         """Set the time after which the dialplan takes the leg from us, anew, or clear it."""
-        if not self.inbound:
-            return  # no dialplan stands under an agent's leg: it would be hung up
+        if not self.net:
+            return  # no dialplan stands under it: it would be hung up
         self.guarded = on
         value = self._house.guard_s if on else 0
         await self._house.ari.post(

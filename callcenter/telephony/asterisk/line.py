@@ -236,21 +236,31 @@ class AsteriskLine:
         dialled = self.devices.dial_string(command.device)
         if command.leg in self._legs:
             return
-        leg = Leg(self, command.leg, inbound=False)
-        if command.device.kind is DeviceKind.BROWSER:
+        kind = command.device.kind
+        leg = Leg(self, command.leg, inbound=False, called=kind is DeviceKind.CALLER)
+        if kind is DeviceKind.BROWSER:
             leg.softphone_of = command.device.address
+        if dialled is None:
+            self.counts.refused_rings += 1
+            log.warning("may_not_ring", leg=command.leg, kind=kind)
+            # A device may be mended; a number that we may not call stays one.
+            leg.tell(Refused(command.leg, Cause.FAILED if leg.called else Cause.UNREACHABLE))
+            return
         if not self._resumed:
             # It would be missed in the comparison that is under way.
             leg.tell(Refused(command.leg, Cause.UNREACHABLE))
             return
         self._legs[command.leg] = leg
         try:
-            if dialled is None:
-                raise AriRefused(400, f"no {command.device.kind} may be rung there")
             await self.ari.post(
                 "/channels/create",
-                # The agent's page finds the call that belongs to its offer by this header.
-                {"variables": {"PJSIP_HEADER(add,X-Leg)": command.leg}},
+                # The agent's page finds the call that belongs to its offer by this header. A
+                # citizen's leg is known again by its variable, and no carrier is told its name.
+                {
+                    "variables": {"CC_CALLED": "asked"}
+                    if leg.called
+                    else {"PJSIP_HEADER(add,X-Leg)": command.leg}
+                },
                 endpoint=dialled,
                 app=self._access.app,
                 channelId=command.leg,
@@ -278,7 +288,7 @@ class AsteriskLine:
         leg = self._legs.get(name)
         if leg is not None:
             await leg.hang_up()
-            if leg.away:  # nobody will tell us
+            if leg.away or leg.entering:  # nobody will tell us
                 self._gone(leg, None)
         else:
             await self._ask_end(f"/channels/{segment(name)}")
@@ -352,37 +362,45 @@ class AsteriskLine:
                 up=channel.up,
             )
             self._legs[channel.id] = leg
-        elif leg.away:
+        elif leg.entering and not leg.away and not leg.arrived:
+            leg.entered()
+            leg.answered()
+            return
+        elif leg.away or leg.entering:
             leg.leave()
+            leg.entered()
             leg.take_over(None, frozenset())
         else:
-            leg.started.set()  # an agent's, which we made, or one found when we connected
-            return
-        if not leg.inbound:
+            leg.started.set()  # one that we made, or one found when we connected
             return
         if leg.arrived:
             leg.tell(LegReturned(leg.id))
-        else:
+        elif leg.inbound:
             arrived = CallArrived(leg.id, self.name, leg.to, leg.caller)
-            leg.tell(arrived, then=lambda: setattr(leg, "arrived", True))
+            leg.tell(arrived, then=leg.has_arrived)
+        elif leg.called:
+            leg.answered()
 
     def _rings(self, leg: Leg, ringing: bool, answered: bool) -> None:
-        """An agent's phone rings, or was answered. Both are told once, whoever says it first."""
-        if leg.inbound or leg.up:
+        """A phone that we called rings, or was answered. Both are told once, whoever says it
+        first."""
+        if leg.inbound or leg.up or leg.entering:
             return
         if ringing and not leg.rang:
             leg.rang = True
             leg.tell(LegRinging(leg.id))
-        if answered:
+        if answered and leg.called:
+            leg.enter()
+        elif answered:
             leg.answered()
 
     def _left(self, leg: Leg) -> None:
         """A channel left our control. A citizen's that nobody hung up was taken by the dialplan
         because we were hung; it is given back, or leaves a message."""
         if leg.hanging_up is not None or leg.ended:
-            if leg.inbound:  # nothing more is told about it
+            if leg.net:  # nothing more is told about it
                 self._gone(leg, leg.hanging_up)
-        elif leg.inbound:
+        elif leg.net:
             leg.away = True
             leg.guarded = False
             leg.leave()
@@ -404,9 +422,10 @@ class AsteriskLine:
             answered=leg.up,
             rang=leg.rang,
             ended=leg.ended,
+            called=leg.called,
         )
         gone = LegGone(leg.id, why or known)
-        if leg.inbound or gone.cause in (Cause.HUNG_UP, Cause.ENDED):
+        if leg.inbound or leg.called or gone.cause in (Cause.HUNG_UP, Cause.ENDED):
             leg.tell(gone)
         else:
             # Whoever lost it takes the softphone for gone, too; it may be back already.
@@ -448,10 +467,14 @@ class AsteriskLine:
             leg = self._legs.get(seen.leg) or Leg(
                 self, seen.leg, inbound=seen.inbound, to=seen.to, caller=seen.caller
             )
+            leg.called, leg.net = seen.called, seen.net
+            leg.entering = False
             leg.take_over(seen.bridge, found.rooms)
             leg.softphone_of = seen.softphone_of
-            leg.up, leg.away, leg.arrived = seen.up, seen.away, True
+            leg.up, leg.away, leg.arrived = seen.up, seen.away, seen.up
             self._legs[seen.leg] = leg
+            if seen.called and seen.up and not seen.net and seen.bridge is None:
+                leg.enter()  # it was answered while nobody looked
         return vanished
 
     def _disconnected(self) -> None:
@@ -472,7 +495,7 @@ class AsteriskLine:
         """Say that we are well, for each caller who hears only us; look after those in the net."""
         for leg in list(self._legs.values()):
             try:
-                if leg.away:
+                if leg.away or leg.entering:
                     await self._look_after(leg)
                 elif leg.guarded and leg.looked_after and not leg.gone:
                     await leg.guard(on=True)
@@ -484,10 +507,10 @@ class AsteriskLine:
         try:
             channel = await self.ari.get(f"/channels/{segment(leg.id)}", Channel)
         except AriRefused as error:
-            if error.status == GONE_STATUS and leg.away:
+            if error.status == GONE_STATUS and (leg.away or leg.entering):
                 self._gone(leg, None, None if leg.ended else Cause.HUNG_UP)
             return
-        if channel.channelvars.get("CC_NET") == "message" and leg.away:
+        if channel.channelvars.get("CC_NET") == "message" and (leg.away or leg.entering):
             self._gone(leg, None, Cause.FAILED)
 
     async def _look_for_messages(self) -> None:

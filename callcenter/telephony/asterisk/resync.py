@@ -19,17 +19,21 @@ from callcenter.telephony.asterisk.events import (
 from callcenter.telephony.asterisk.words import agent_of, called_number, caller_number
 
 #: Names of messages that the dialplan recorded: ``fallback-<seconds>-<count>``, from the channel's
-#: unique id, so the name says when and nothing about whom.
+#: unique id, so the name says when and nothing about whom; of one whom we called it is
+#: ``fallback-<seconds>-<leg>``.
 MESSAGE = "fallback-"
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A channel that is ours. ``away``: in the dialplan's net, which will give it back;
-    ``softphone_of``: the agent whose browser it is."""
+    """A channel that is ours. ``called``: a citizen whom we called; ``net``: the dialplan's net is
+    under it; ``away``: in the net, which will give it back; ``softphone_of``: the agent whose
+    browser it is."""
 
     leg: str
     up: bool
     inbound: bool
+    called: bool
+    net: bool
     away: bool
     to: str
     caller: str | None
@@ -71,21 +75,24 @@ def legs_of(
     found = []
     for channel in channels:
         to = channel.channelvars.get("CC_TO", "")
-        net = channel.channelvars.get("CC_NET", "")
+        called = channel.channelvars.get("CC_CALLED", "")
+        net = bool(to) or called == "answered"
         stasis = channel.dialplan.app_name == "Stasis"
         inside = stasis and _names(channel.dialplan.app_data, app)
-        inside = inside or (channel.id in held and not to)
-        away = bool(to) and not stasis
-        if net == "message" or not (inside or away):
+        inside = inside or (channel.id in held and not net)
+        away = net and not stasis
+        if channel.channelvars.get("CC_NET") == "message" or not (inside or away):
             continue  # leaving its message: it ends after that
         found.append(
             Found(
                 leg=channel.id,
                 up=channel.up,
                 inbound=bool(to),
+                called=bool(called),
+                net=net,
                 away=away,
                 to=called_number(to),
-                caller=caller_number(channel.caller.number),
+                caller=caller_number(channel.caller.number) if to else None,
                 bridge=bridge_of.get(channel.id),
                 softphone_of=agent_of(channel.name.removeprefix("PJSIP/").rsplit("-", 1)[0]),
             )
@@ -108,8 +115,8 @@ def messages_of(
     found = []
     for recording in recordings:
         channel = recording.name.removeprefix(MESSAGE)
-        if not recording.name.startswith(MESSAGE) or channel in speaking:
+        seconds, _, leg = channel.partition("-")
+        if not recording.name.startswith(MESSAGE) or {channel, leg} & speaking:
             continue
-        seconds = channel.split("-")[0]
         found.append((recording.name, int(seconds) * 1000 if seconds.isdigit() else 0))
     return found

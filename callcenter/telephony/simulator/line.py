@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 import struct
 from collections.abc import Awaitable, Callable
@@ -16,6 +17,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from callcenter import line
+from callcenter.calls.callers import normalise
 from callcenter.clock import Clock
 from callcenter.line import Cause, Emit
 
@@ -33,6 +35,9 @@ CALLS_MOST = 2000
 TELL_AGAIN_MS = 1000
 #: Keys that are typed ahead.
 KEYS_MOST = 40
+#: How numbers begin that a real line would call (see TWILIO_PREFIXES).
+PREFIXES = ("+62",)
+_E164 = re.compile(r"\+[1-9][0-9]{5,14}")
 
 #: A sound file's address for a text in a language, or None when there is no voice.
 Sound = Callable[[str, str], str | None]
@@ -48,7 +53,7 @@ class Heard(msgspec.Struct, frozen=True):
 
 
 class _Phone:
-    """One simulated telephone: a caller's, or an agent's."""
+    """One simulated telephone: of a citizen who calls or is called back, or an agent's."""
 
     def __init__(self, leg: str, *, inbound: bool, to: str = "", caller: str | None = None) -> None:
         self.leg = leg
@@ -64,7 +69,9 @@ class _Phone:
         self.ended_at = 0
         self.answered = 0  #: the rev of the Turn that a Signal has answered
         self.spoken_until = 0  #: when the steps of the Turn have been said
-        self.address = ""  #: of an agent's device
+        self.address = ""  #: of an agent's device; the number of a citizen who is called back
+        self.called = False  #: a citizen who is called back
+        self.kept: line.Turn | None = None  #: for when it is answered
         self.timer: asyncio.Task[None] | None = None
 
 
@@ -92,7 +99,7 @@ class SimulatorLine:
         patience_s: int = 0,
         sound: Sound | None = None,
     ) -> None:
-        """``rings``: an agent's phone rings by itself; otherwise :meth:`ring` makes it.
+        """``rings``: a phone that we call rings by itself; otherwise :meth:`ring` makes it.
 
         ``patience_s`` is added to the silence that ends a recording: who types what they say is
         slower than who speaks.
@@ -105,6 +112,8 @@ class SimulatorLine:
         self._phones: dict[str, _Phone] = {}
         self._recordings: dict[str, str] = {}
         self._emit: Emit | None = None
+        #: Told the leg when a citizen's phone rings. Who wants to answer it sets this.
+        self.on_called: Callable[[str], None] = lambda _leg: None
 
     # --- the Line -----------------------------------------------------------------------------
 
@@ -129,6 +138,10 @@ class SimulatorLine:
             return
         if phone.turn is not None and turn.rev <= phone.turn.rev:
             return
+        if phone.called and phone.state != "up":
+            if phone.kept is None or turn.rev > phone.kept.rev:
+                phone.kept = turn
+            return
         if phone.state != "up":
             # The agent clicked: the console is the telephone, and it is picked up.
             phone.state = "up"
@@ -142,16 +155,7 @@ class SimulatorLine:
     async def do(self, command: line.Command) -> None:
         match command:
             case line.RingLeg():
-                phone = _Phone(command.leg, inbound=False)
-                phone.state = "asked"
-                phone.address = command.device.address
-                if command.device.kind is not line.DeviceKind.SIMULATED:
-                    await self._tell(line.Refused(command.leg, Cause.UNREACHABLE))
-                    return
-                self._phones[command.leg] = phone
-                self._later(phone, command.most_s * 1000, self._no_answer)
-                if self._rings:
-                    await self._ring(phone)
+                await self._asked(command)
             case line.EndLeg():
                 found = self._phones.get(command.leg)
                 if found is not None:
@@ -162,6 +166,37 @@ class SimulatorLine:
                         found.room = None
             case line.DropRecording():
                 self._recordings.pop(command.name, None)
+
+    async def _asked(self, command: line.RingLeg) -> None:
+        """Ring an agent's console, or the phone of a citizen, if there may be one."""
+        device = command.device
+        called = device.kind is line.DeviceKind.CALLER
+        if called and not (_E164.fullmatch(device.address) and device.address.startswith(PREFIXES)):
+            await self._tell(line.Refused(command.leg, Cause.FAILED))
+            return
+        if not called and device.kind is not line.DeviceKind.SIMULATED:
+            await self._tell(line.Refused(command.leg, Cause.UNREACHABLE))
+            return
+        if command.leg in self._phones:
+            return
+        phone = _Phone(command.leg, inbound=False)
+        phone.state = "asked"
+        phone.address, phone.called = device.address, called
+        engaged = called and self._engaged(device.address)
+        self._phones[command.leg] = phone
+        if engaged:
+            await self._gone(phone, Cause.BUSY)
+            return
+        self._later(phone, command.most_s * 1000, self._no_answer)
+        if self._rings:
+            await self._ring(phone)
+
+    def _engaged(self, number: str) -> bool:
+        """Whether the citizen with ``number`` is on the phone."""
+        return any(
+            phone.state != "gone" and number in (phone.address, normalise(phone.caller))
+            for phone in self._phones.values()
+        )
 
     async def fetch_recording(self, name: str) -> bytes:
         """A WAV file of silence that carries what was typed as its comment."""
@@ -210,20 +245,35 @@ class SimulatorLine:
         if phone.turn is not None and isinstance(phone.turn.wait, line.Recording):
             await self._recorded(phone)
 
+    def rung(self, number: str) -> str | None:
+        """The leg that rings at the citizen's ``number`` (E.164) now."""
+        for phone in self._phones.values():
+            if phone.called and phone.address == number and phone.state in ("asked", "ringing"):
+                return phone.leg
+        return None
+
+    async def pick_up(self, id: str) -> None:  # noqa: A002
+        """The citizen whom the hotline calls answers. Raises LookupError: it does not ring."""
+        await self._pick_up(self._called(id))
+
+    async def busy(self, id: str) -> None:  # noqa: A002
+        """The citizen whom the hotline calls is on the phone. Raises as :meth:`pick_up`."""
+        await self._gone(self._called(id), Cause.BUSY)
+
     async def ring(self, address: str) -> None:
-        """The agent's phone at ``address`` begins to ring. Raises LookupError: nobody rings it."""
+        """The phone that we call at ``address`` begins to ring. Raises LookupError: we do not."""
         await self._ring(self._at(address))
 
     async def answer(self, address: str) -> None:
-        """The agent picks the phone up. Raises as :meth:`ring`."""
+        """That phone is picked up. Raises as :meth:`ring`."""
         await self._pick_up(self._at(address))
 
     async def decline(self, address: str, cause: Cause = Cause.DECLINED) -> None:
-        """The agent's phone does not take the call. Raises as :meth:`ring`."""
+        """That phone does not take the call. Raises as :meth:`ring`."""
         await self._gone(self._at(address), cause)
 
     async def put_down(self, address: str) -> None:
-        """The agent hangs up. Raises as :meth:`ring`."""
+        """That phone hangs up. Raises as :meth:`ring`."""
         await self._gone(self._at(address), Cause.HUNG_UP)
 
     async def lose(self, leg: str) -> None:
@@ -241,12 +291,12 @@ class SimulatorLine:
         phone = self._phones[id]
         waits = phone.turn is not None and phone.state == "up"
         return {
-            "state": phone.state,
+            "state": "ringing" if phone.state == "asked" else phone.state,
             "heard": [msgspec.to_builtins(heard) for heard in phone.heard if heard.n > after],
             "line": self.name,
             "wait": phone.turn.wait.__struct_config__.tag if phone.turn and waits else None,
             "from": phone.caller,
-            "to": phone.to,
+            "to": phone.address or phone.to,
         }
 
     def live(self) -> list[str]:
@@ -370,12 +420,16 @@ class SimulatorLine:
         if phone.state == "asked":
             phone.state = "ringing"
             await self._tell(line.LegRinging(phone.leg))
+            if phone.called:
+                self.on_called(phone.leg)
 
     async def _pick_up(self, phone: _Phone) -> None:
         if phone.state in ("asked", "ringing"):
             self._stop_timer(phone)
             phone.state = "up"
             await self._tell(line.LegAnswered(phone.leg))
+            if phone.kept is not None:
+                await self.perform(phone.kept)
 
     async def _no_answer(self, phone: _Phone) -> None:
         if phone.state == "ringing":
@@ -422,11 +476,18 @@ class SimulatorLine:
         await self._emit(signal)
 
     def _at(self, address: str) -> _Phone:
-        """The agent's phone at ``address`` that is asked, rings or is up."""
+        """The phone at ``address`` that is asked, rings or is up."""
         for phone in self._phones.values():
             if phone.address == address and phone.state != "gone":
                 return phone
         raise LookupError(address)
+
+    def _called(self, id: str) -> _Phone:  # noqa: A002
+        """The phone of a citizen that rings."""
+        phone = self._phones.get(id)
+        if phone is None or not phone.called or phone.state not in ("asked", "ringing"):
+            raise LookupError(id)
+        return phone
 
     def _up(self, id: str) -> _Phone:  # noqa: A002
         phone = self._phones.get(id)

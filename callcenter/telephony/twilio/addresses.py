@@ -12,6 +12,8 @@ from urllib.parse import quote, urlencode
 
 #: What a caller's own number asks.
 VOICE, STATUS, FALLBACK, MESSAGE = "voice", "status", "fallback", "message"
+#: Said of a leg that is a citizen's whom we call.
+CALLED = "called"
 #: What is told about messages in writing lies below this.
 MESSAGES, INCOMING = "messages", "incoming"
 

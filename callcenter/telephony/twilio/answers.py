@@ -28,7 +28,7 @@ from callcenter.line import (
     Turn,
 )
 from callcenter.telephony.twilio import words
-from callcenter.telephony.twilio.addresses import VOICE
+from callcenter.telephony.twilio.addresses import CALLED, VOICE
 from callcenter.telephony.twilio.house import COMPLETED, LOOK_S, House
 from callcenter.telephony.twilio.leg import Leg
 from callcenter.telephony.twilio.rest import TwilioAway, TwilioRefused
@@ -100,6 +100,7 @@ class Answers:
     async def _learn(self, leg: Leg, hook: Webhook) -> None:
         """What the webhook says by merely coming."""
         leg.up = True
+        leg.called = leg.called or CALLED in hook.query
         if hook.kind is Kind.LEFT:
             leg.seat = None
         if hook.kind in (Kind.VOICE, Kind.FALLBACK) and leg.inbound:
@@ -239,15 +240,15 @@ class Answers:
         log.warning("twilio_fallback", leg=leg.id, error=words.keys(code), tries=leg.failures)
         if leg.failures <= FAILURES:
             return None
-        return self._twiml.take_message() if leg.inbound else self._twiml.hang_up()
+        return self._twiml.take_message() if leg.citizen else self._twiml.hang_up()
 
     def _away(self, leg: Leg, hook: Webhook) -> bytes:
         """The database is away: apologise at once, try again, then take a message."""
-        if not leg.inbound:
+        if not leg.citizen:
             return self._wait(leg)
         if "try" in hook.query:
             return self._twiml.take_message()
-        if leg.turn is None and not leg.arrived:
+        if leg.inbound and leg.turn is None and not leg.arrived:
             return self._twiml.apology(f"{self._house.addresses.of(VOICE)}?try=1")
         rev = leg.turn.rev if leg.turn is not None else 0
         again = self._house.addresses.of_leg(leg.id, "turn", rev, **{"try": 1})

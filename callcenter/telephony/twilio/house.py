@@ -23,7 +23,7 @@ from callcenter.line import (
     Turn,
 )
 from callcenter.telephony.twilio import words
-from callcenter.telephony.twilio.addresses import FALLBACK, Addresses
+from callcenter.telephony.twilio.addresses import CALLED, FALLBACK, Addresses
 from callcenter.telephony.twilio.leg import Leg, Legs, Seat
 from callcenter.telephony.twilio.names import Names
 from callcenter.telephony.twilio.rest import NOT_IN_PROGRESS, Rest, TwilioAway, TwilioRefused
@@ -181,7 +181,7 @@ class House:
 
     def fallback(self, leg: Leg) -> str:
         """Where Twilio asks when one of our answers fails."""
-        return self.addresses.of_leg(leg.id, FALLBACK)
+        return self.addresses.of_leg(leg.id, FALLBACK, **({CALLED: 1} if leg.called else {}))
 
     async def sit(self, leg: Leg, turn: Turn) -> None:
         """The leg is in the room already: make it heard, or not, as ``turn`` says.
@@ -282,6 +282,7 @@ class House:
             rang=leg.rang,
             ended=leg.ended or (wanted and status is Status.COMPLETED),
             browser=leg.browser,
+            called=leg.called,
         )
         if status is Status.COMPLETED and leg.recording is not None:
             self.spawn(self._last_words(leg, cause))

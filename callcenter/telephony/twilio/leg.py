@@ -39,9 +39,11 @@ class Leg:
         caller: str | None = None,
         up: bool = False,
         browser: bool = False,
+        called: bool = False,
     ) -> None:
         self.id = leg
         self.inbound = inbound
+        self.called = called  #: a citizen whom we call
         self.sid = sid
         self.to = to
         self.caller = caller
@@ -87,6 +89,11 @@ class Leg:
         self.seat = seat
         if self.turn is not None and self.in_room(self.turn):
             self.begun.set()
+
+    @property
+    def citizen(self) -> bool:
+        """Whether it is a citizen's: such a one is not left alone when we fail."""
+        return self.inbound or self.called
 
     @property
     def waiting(self) -> bool:

@@ -31,14 +31,14 @@ from callcenter.line import (
     Turn,
 )
 from callcenter.telephony.twilio import words
-from callcenter.telephony.twilio.addresses import FALLBACK, Addresses
+from callcenter.telephony.twilio.addresses import CALLED, Addresses
 from callcenter.telephony.twilio.answers import Answers
 from callcenter.telephony.twilio.devices import Devices
 from callcenter.telephony.twilio.house import AGAIN_S, COMPLETED, LOOK_S, Counts, House, Options
 from callcenter.telephony.twilio.leg import Leg
 from callcenter.telephony.twilio.names import Names
 from callcenter.telephony.twilio.reports import Reports
-from callcenter.telephony.twilio.rest import Access, Rest, TwilioAway, TwilioRefused
+from callcenter.telephony.twilio.rest import NO_NUMBER, Access, Rest, TwilioAway, TwilioRefused
 from callcenter.telephony.twilio.rings import Rings
 from callcenter.telephony.twilio.signature import Secrets
 from callcenter.telephony.twilio.sounds import Sounds
@@ -272,13 +272,15 @@ class TwilioLine:
         if house.legs.get(command.leg) is not None or house.legs.was(command.leg) is not None:
             return
         browser = command.device.kind is DeviceKind.BROWSER
+        called = command.device.kind is DeviceKind.CALLER
         to = words.destination(command.device, house.options.prefixes)
         if to is None or (browser and self.devices is None):
             house.counts.refused_rings += 1
             log.warning("twilio_may_not_ring", leg=command.leg, kind=command.device.kind)
-            await house.tell(Refused(command.leg, Cause.UNREACHABLE))
+            # A device may be mended; a number that we may not call stays one.
+            await house.tell(Refused(command.leg, Cause.FAILED if called else Cause.UNREACHABLE))
             return
-        house.legs.add(Leg(command.leg, inbound=False, browser=browser))
+        house.legs.add(Leg(command.leg, inbound=False, browser=browser, called=called))
         wait_s = math.ceil(self._rings.put(command))
         if wait_s > 0:
             await house.tell(LegQueued(command.leg, wait_s))
@@ -295,14 +297,16 @@ class TwilioLine:
                 # The agent's page finds the call that belongs to its offer by this.
                 to=f"{to}?leg={leg.id}" if leg.browser else to,
                 caller=house.options.number,
-                url=where(leg.id, "answered"),
-                fallback=where(leg.id, FALLBACK),
+                url=where(leg.id, "answered", **({CALLED: 1} if leg.called else {})),
+                fallback=house.fallback(leg),
                 status=where(leg.id, "status"),
                 most_s=command.most_s,
             )
         except TwilioRefused as refused:
-            log.warning("twilio_ring_refused", leg=leg.id, why=str(refused))
-            await self._refused(leg)
+            # Twilio's own words name the number.
+            log.warning("twilio_ring_refused", leg=leg.id, code=refused.code)
+            for_good = leg.called and refused.code in NO_NUMBER
+            await self._refused(leg, Cause.FAILED if for_good else Cause.UNREACHABLE)
             return
         except TwilioAway as away:
             house.lost.set()
@@ -326,11 +330,11 @@ class TwilioLine:
             if await self._house.look_at(leg) is Status.RINGING:
                 await self._reports.rings(leg)
 
-    async def _refused(self, leg: Leg) -> None:
+    async def _refused(self, leg: Leg, cause: Cause = Cause.UNREACHABLE) -> None:
         house = self._house
         house.counts.refused_rings += 1
         house.legs.end(leg)
-        await house.tell(Refused(leg.id, Cause.UNREACHABLE))
+        await house.tell(Refused(leg.id, cause))
 
     async def _end_leg(self, name: str) -> None:
         house = self._house

@@ -40,6 +40,8 @@ _T = TypeVar("_T")
 #: Twilio's own codes that we know what to do about.
 NOT_FOUND = 20404
 NOT_IN_PROGRESS = 21220
+#: Why a number can't be called, whenever it is tried: it is none, or none that can be reached.
+NO_NUMBER = frozenset({21211, 21214, 21217})
 
 
 class TwilioRefused(Exception):

@@ -174,6 +174,7 @@ class Touch:
                     rang=leg.rang,
                     ended=leg.ended,
                     browser=leg.browser,
+                    called=leg.called,
                 )
                 gone.append((leg, LegGone(leg.id, cause)))
         return gone
@@ -282,5 +283,5 @@ class Touch:
             call = await self._house.rest.call(sid)
         except TwilioRefused:
             return False
-        ours = call.direction == "inbound" and call.to == self._house.options.number
+        ours = self._house.options.number in (call.to, call.caller)
         return ours and words.status_of(call.status) in words.OVER

@@ -94,6 +94,8 @@ LIVE = frozenset({Status.QUEUED, Status.INITIATED, Status.RINGING, Status.IN_PRO
 OVER = frozenset(Status) - LIVE - {Status.OTHER}
 
 _DECLINED = "603"
+#: There is no such number (any more), or it is too long or too short.
+_NO_NUMBER = frozenset({"404", "410", "484", "604"})
 
 
 def status_of(text: str) -> Status:
@@ -113,11 +115,13 @@ def why_gone(
     rang: bool,
     ended: bool,
     browser: bool,
+    called: bool = False,
 ) -> Cause:
     """Why a call is over.
 
     Twilio does not tell who hung up. What we asked for (``ended``) we know; a browser never hangs
-    up by itself, because the console asks us to do it, so that its call was lost.
+    up by itself, because the console asks us to do it, so that its call was lost. A citizen whom we
+    ``called`` may have no number any more, and many networks never say that it rings.
     """
     if ended:
         return Cause.ENDED
@@ -129,10 +133,12 @@ def why_gone(
         case Status.BUSY:
             return Cause.DECLINED if sip == _DECLINED else Cause.BUSY
         case Status.NO_ANSWER:
-            return Cause.NO_ANSWER if rang else Cause.UNREACHABLE
+            return Cause.NO_ANSWER if rang or called else Cause.UNREACHABLE
         case Status.CANCELED:
             return Cause.ENDED
         case Status.FAILED if sip == _DECLINED:
             return Cause.DECLINED
+        case Status.FAILED if called and not up and sip in _NO_NUMBER:
+            return Cause.FAILED
         case _:
             return Cause.LOST if up else Cause.UNREACHABLE

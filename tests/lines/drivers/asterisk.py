@@ -222,6 +222,8 @@ async def sweep(ari: Ari) -> None:
 class AsteriskDriver:
     """The Asterisk line on a pair of Asterisks."""
 
+    number = "1500630"
+
     def __init__(self, pair: Pair, folder: Path, guard_s: int = 30) -> None:
         self.pair = pair
         self.guard_s = guard_s
@@ -262,6 +264,12 @@ class AsteriskDriver:
         address = f"sip:{name}@127.0.0.1:{self.pair.theirs.sip_port}"
         phone = AsteriskAgentPhone(self.phones, "", Device(DeviceKind.SIP, address))
         self.phones.agents[name] = phone
+        return phone
+
+    async def citizen(self) -> AsteriskAgentPhone:
+        number = f"+62813{next(_numbers):07}"
+        phone = AsteriskAgentPhone(self.phones, "", Device(DeviceKind.CALLER, number))
+        self.phones.agents[number] = phone
         return phone
 
     def nowhere(self) -> Device:

@@ -70,7 +70,7 @@ class Phone(Protocol):
 
 
 class AgentPhone(Phone, Protocol):
-    """An agent's telephone. ``device`` is its address; it does by itself nothing at all."""
+    """A telephone that we ring. ``device`` is its address; it does by itself nothing at all."""
 
     device: Device
 
@@ -89,17 +89,22 @@ class AgentPhone(Phone, Protocol):
 class LineDriver(Protocol):
     """A line and its phones. ``line`` is started, with ``heard`` as what it emits to."""
 
+    number: str  #: the hotline's
+
     @property
     def line(self) -> Line: ...
 
     @property
     def heard(self) -> Heard: ...
 
-    async def arrive(self, caller: str | None = "+628111000111", to: str = "1500630") -> Phone:
+    async def arrive(self, caller: str | None = "+628111000111") -> Phone:
         """Call in. ``caller`` None: the number is withheld."""
 
     async def agent(self) -> AgentPhone:
         """An agent's telephone that can be reached."""
+
+    async def citizen(self) -> AgentPhone:
+        """The telephone of a citizen whom we call back."""
 
     def nowhere(self) -> Device:
         """A device of the right kind that is not there."""

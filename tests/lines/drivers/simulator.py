@@ -65,7 +65,28 @@ class SimulatedAgent:
         await self._line.put_down(self.device.address)
 
 
+class SimulatedCitizen(SimulatedAgent):
+    """A citizen who is called back."""
+
+    def __init__(self, line: SimulatorLine) -> None:
+        super().__init__(line)
+        self.device = Device(DeviceKind.CALLER, f"+62813{next(_names):07}")
+        self._leg = ""
+
+    async def answer(self) -> None:
+        self._leg = self._line.rung(self.device.address) or ""
+        await self._line.pick_up(self._leg)
+
+    async def busy(self) -> None:
+        await self._line.busy(self._line.rung(self.device.address) or "")
+
+    async def press(self, keys: str) -> None:
+        await CallerPhone(self._line, self._leg).press(keys)
+
+
 class SimulatorDriver:
+    number = "1500630"
+
     def __init__(self) -> None:
         self.heard = Heard()
         self.line = SimulatorLine(SystemClock(), rings=False)
@@ -77,6 +98,9 @@ class SimulatorDriver:
 
     async def agent(self) -> SimulatedAgent:
         return SimulatedAgent(self.line)
+
+    async def citizen(self) -> SimulatedCitizen:
+        return SimulatedCitizen(self.line)
 
     def nowhere(self) -> Device:
         return Device(DeviceKind.SIP, "sip:nobody@nowhere.invalid")

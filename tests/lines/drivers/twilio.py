@@ -19,7 +19,7 @@ from callcenter.telephony.twilio.signature import Secrets
 from tests.fake_twilio import FakeTwilio, Handset
 from tests.lines.drivers.base import Heard
 
-NUMBER = "1500630"
+NUMBER = "+622150006300"
 #: Nobody presses a key before the question has reached the ear.
 REACTION_S = 0.1
 
@@ -65,6 +65,8 @@ class TwilioPhone:
 
 class TwilioDriver:
     """The Twilio line on a fake Twilio, and the web that its webhooks come through."""
+
+    number = NUMBER
 
     def __init__(self, twilio: FakeTwilio) -> None:
         self.twilio = twilio
@@ -130,6 +132,10 @@ class TwilioDriver:
     async def agent(self) -> TwilioPhone:
         address = f"sip:desk{next(_names)}@example.test"
         return TwilioPhone(self.twilio.phone(address), Device(DeviceKind.SIP, address))
+
+    async def citizen(self) -> TwilioPhone:
+        number = f"+62813{next(_names):07}"
+        return TwilioPhone(self.twilio.phone(number), Device(DeviceKind.CALLER, number))
 
     def nowhere(self) -> Device:
         return Device(DeviceKind.PHONE, "+19005550100")
