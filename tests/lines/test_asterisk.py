@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,7 +25,6 @@ from callcenter.line import (
     Say,
     Turn,
 )
-from tests.capabilities import require
 from tests.lines.drivers.asterisk import AsteriskDriver, AsteriskPhone, Pair, asterisk_driver
 from tests.lines.drivers.sip import Carrier
 from tests.lines.sound import level, share
@@ -133,39 +130,6 @@ async def test_a_recording_holds_what_was_said(story: Story, asterisk: AsteriskD
 
 
 # --- the net under us ----------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """An Asterisk whose net is quick: the guard is short, and so are its prompts."""
-    folder = tmp_path_factory.mktemp("guarded")
-    sounds = folder / "asterisk" / "net-sounds"
-    made = require("asterisk") / "usr/share/callcenter"
-    shutil.copytree(made / "moh", sounds / "moh")
-    (sounds / "net").mkdir()
-    for name in ("apology", "message", "thanks", "beep"):
-        shutil.copy(made / "net/beep.alaw", sounds / f"net/{name}.alaw")
-    pair = Pair.make(
-        folder,
-        ASTERISK_GUARD_S="2",
-        ASTERISK_NET_SOUNDS=str(sounds),
-    )
-    pair.start()
-    yield pair
-    pair.stop()
-
-
-@pytest.fixture
-async def hung(guarded: Pair, tmp_path: Path) -> AsyncIterator[AsteriskDriver]:
-    """A line that never says it is well: what Asterisk sees of a hung process."""
-    async with asterisk_driver(guarded, tmp_path, guard_s=3600) as made:
-        yield made
-
-
-@pytest.fixture
-async def well(guarded: Pair, tmp_path: Path) -> AsyncIterator[AsteriskDriver]:
-    async with asterisk_driver(guarded, tmp_path, guard_s=2) as made:
-        yield made
 
 
 async def test_a_caller_of_a_hung_application_hears_the_apology_and_goes_on(

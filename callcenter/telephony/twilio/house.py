@@ -46,7 +46,7 @@ COMPLETED = "completed"
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """How the operator wants it. ``number``: ours, in E.164, also shown to agents' telephones.
+    """How the operator wants it. ``number``: ours, in E.164, also shown to whom we call.
 
     ``prefixes``: how telephone numbers that may be called begin. ``sms_from``: whom SMS come from,
     ``""`` for nobody.

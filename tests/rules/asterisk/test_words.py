@@ -55,6 +55,35 @@ def test_causes(
 
 
 @pytest.mark.parametrize(
+    "code, sip, cause",
+    [
+        (17, 486, Cause.BUSY),
+        (17, 600, Cause.BUSY),
+        (18, 408, Cause.NO_ANSWER),
+        (19, 480, Cause.NO_ANSWER),
+        (16, None, Cause.NO_ANSWER),
+        (21, 403, Cause.DECLINED),
+        (21, 603, Cause.DECLINED),
+        (21, 401, Cause.UNREACHABLE),  # the carrier does not know us: the citizen is not asked
+        (1, 404, Cause.FAILED),
+        (28, 484, Cause.FAILED),
+        (20, None, Cause.UNREACHABLE),
+        (34, 503, Cause.UNREACHABLE),
+        (38, 500, Cause.UNREACHABLE),
+        (102, 504, Cause.UNREACHABLE),
+        (None, None, Cause.UNREACHABLE),
+    ],
+)
+def test_why_a_citizen_is_not_reached(code: int | None, sip: int | None, cause: Cause) -> None:
+    """It says the same whether the carrier told of the ringing or not."""
+    for rang in (False, True):
+        known = cause_of(code, sip, answered=False, rang=rang, ended=False, called=True)
+        assert known is cause
+    ended = cause_of(code, sip, answered=False, rang=True, ended=True, called=True)
+    assert ended is Cause.ENDED
+
+
+@pytest.mark.parametrize(
     "soft, answered, cause",
     [
         (0x01, True, Cause.LOST),
@@ -110,13 +139,15 @@ def test_one_press_heard_twice() -> None:
     assert not unknown.is_echo_of(first)
 
 
-def _channel(name: str, *, to: str = "", net: str = "", app: str = "", data: str = "") -> Channel:
+def _channel(
+    name: str, *, to: str = "", called: str = "", net: str = "", app: str = "", data: str = ""
+) -> Channel:
     return Channel(
         name,
         state="Up",
         caller=Party("+62811"),
         dialplan=Dialplan(app_name=app, app_data=data),
-        channelvars={"CC_TO": to, "CC_NET": net},
+        channelvars={"CC_TO": to, "CC_CALLED": called, "CC_NET": net},
     )
 
 
@@ -128,25 +159,35 @@ def test_what_is_ours_after_a_reconnect() -> None:
         _channel("1.3", to="1500630", app="Stasis", data="other,1500630"),
         _channel("agent", app="Stasis", data="callcenter"),
         _channel("ringing"),
+        _channel("called", called="asked"),
+        _channel("here", called="answered", app="Stasis", data="callcenter,"),
+        _channel("helped", called="answered", net="apology", app="Playback"),
+        _channel("speaks", called="answered", net="message", app="Record"),
         _channel("foreign", app="Dial"),
     ]
-    found = legs_of(
-        channels, [Bridge("r", channels=["agent"])], frozenset({"ringing"}), "callcenter"
-    )
+    held = frozenset({"ringing", "called"})
+    found = legs_of(channels, [Bridge("r", channels=["agent"])], held, "callcenter")
     assert [(leg.leg, leg.inbound, leg.away, leg.bridge) for leg in found] == [
         ("1.0", True, False, None),
         ("1.1", True, True, None),
         ("agent", False, False, "r"),
         ("ringing", False, False, None),
+        ("called", False, False, None),
+        ("here", False, False, None),
+        ("helped", False, True, None),
     ]
+    assert [leg.leg for leg in found if leg.called] == ["called", "here", "helped"]
+    assert [leg.leg for leg in found if leg.net] == ["1.0", "1.1", "here", "helped"]
+    assert {leg.leg for leg in found if leg.caller} == {"1.0", "1.1"}
 
 
 def test_messages_that_are_complete() -> None:
     stored = [
         StoredRecording("fallback-1795494391-1"),
         StoredRecording("fallback-1795494400-7"),
+        StoredRecording("fallback-1795494500-0190af"),
         StoredRecording("case-17"),
     ]
-    assert messages_of(stored, [_channel("1795494400.7")]) == [
-        ("fallback-1795494391-1", 1_795_494_391_000)
-    ]
+    spoken = [_channel("1795494400.7"), _channel("0190af", called="answered", net="message")]
+    assert messages_of(stored, spoken) == [("fallback-1795494391-1", 1_795_494_391_000)]
+    assert ("fallback-1795494500-0190af", 1_795_494_500_000) in messages_of(stored, spoken[:1])
