@@ -23,7 +23,9 @@ hypothesis.settings.load_profile("callcenter")
 
 #: Real telephones take real time and little of the processor, and draw their ports from one range:
 #: one after the other, beside all else.
-_WITH_ASTERISK = "away browser crash first_complaint journeys_asterisk privacy stories watch"
+_WITH_ASTERISK = (
+    "away browser called_back crash first_complaint journeys_asterisk privacy stories watch"
+)
 _TELEPHONES = (
     "tests/lines/",
     *(f"tests/e2e/test_{name}.py" for name in _WITH_ASTERISK.split()),

@@ -78,7 +78,8 @@ class Phone:
         return self.state == "over"
 
     def press(self, keys: str) -> None:
-        """Press ``keys`` one after the other (RFC 4733); an agent's telephone can press 1 only."""
+        """Press ``keys`` one after the other (RFC 4733); a telephone that was called can press
+        1 only, and before it speaks."""
         self._do("press", keys)
 
     def speak(self) -> None:
@@ -90,6 +91,9 @@ class Phone:
 
     def decline(self) -> None:
         self._do("decline")
+
+    def busy(self) -> None:
+        self._do("busy")
 
     def hang_up(self) -> None:
         self._do("bye")
