@@ -14,6 +14,7 @@ from callcenter.calls.vault import service as vault
 from callcenter.calls.vault.service import Held, Kind
 from callcenter.cases import service as cases
 from callcenter.cases import tables
+from callcenter.cases.errors import Refused
 from callcenter.cases.reporters import service as reporters
 from callcenter.cases.reporters.service import Anonymous, Form
 from callcenter.cases.retention import Refusal
@@ -379,7 +380,7 @@ def test_what_is_needed_is_not_forgotten(
             house.forget(kind, ref)
         assert held.value.why is why
     if why is not Refusal.OPEN:
-        with pytest.raises(Held):
+        with pytest.raises(Refused, match=why.value):
             house.anonymise(case)
         with pytest.raises(Held):
             house.forget(Kind.RECORDING, "r-call-1")

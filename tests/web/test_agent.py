@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from callcenter.cases import tables
 from callcenter.web.documents import Console
 from tests.web.conftest import Browser, House, eventually
 
@@ -202,3 +204,19 @@ async def test_without_anything_that_sends_messages_there_is_no_button(house: Ho
     answer = await agent.post(f"/api/agent/calls/{call['id']}/message", {"channel": "sms"})
     assert answer.status_code == 409
     assert answer.json()["error"]["fields"] == {"channel": "no_sender"}
+
+
+async def test_a_case_that_law_enforcement_holds_keeps_its_person(house: House) -> None:
+    agent = await house.signed_in("agen")
+    await agent.put("/api/agent/state", {"state": "ready"})
+    await house.caller_waits(caller="+6281112345")
+    offer = (await shows(agent, "offer"))["offer"]
+    await agent.post(f"/api/agent/offers/{offer['id']}/accept")
+    await state(agent, "talking")
+    call = (await agent.agent())["call"]
+    hold = update(tables.case).values(held_at=1)
+    await house.app.db.write(lambda conn: conn.execute(hold))
+    form = {"version": call["case"]["version"], "narrative": "Upah.", "anonymous": True}
+    held = await agent.put(f"/api/agent/calls/{call['id']}/case", form)
+    assert (held.status_code, held.json()["error"]["fields"]) == (409, {"anonymous": "law"})
+    assert (await agent.agent())["call"]["case"]["narrative"] == ""

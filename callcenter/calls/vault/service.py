@@ -20,6 +20,7 @@ from callcenter import line
 from callcenter.calls import tables as calls
 from callcenter.cases import service as cases
 from callcenter.cases import tables
+from callcenter.cases.errors import Refused
 from callcenter.cases.facts import CaseFact
 from callcenter.cases.reporters import service as reporters
 from callcenter.cases.retention import Hold, Kept, Refusal, may_forget
@@ -157,9 +158,12 @@ def anonymise(
 
     Raises:
         LookupError: no such case.
-        Held: a law or a procedure needs the person.
+        Refused: a law or a procedure needs the person.
     """
-    return forget(connection, keys, given, Kind.ANONYMOUS, case, reason="asked", by=by)
+    try:
+        return forget(connection, keys, given, Kind.ANONYMOUS, case, reason="asked", by=by)
+    except Held as held:
+        raise Refused(held.why.value, "anonymous") from None
 
 
 def keep_caller_off(connection: Connection, keys: Keys, given: Given, call: str) -> None:

@@ -415,6 +415,7 @@ export const desk: typeof indonesian = {
     locked: "too many tries; try again later",
     merged: "that case was merged already",
     law: "law enforcement needs this case as it is",
+    statutory: "a procedure that a law sets is running",
     over: "that case is over: open it again first",
     anonymous: "the reporter is anonymous: nobody knows whether it is the same person",
     reporter: "another reporter: join them under a parent case",

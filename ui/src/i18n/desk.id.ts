@@ -418,6 +418,7 @@ export const desk = {
     locked: "terlalu banyak percobaan; coba lagi nanti",
     merged: "kasus itu sudah dilebur",
     law: "penegak hukum memerlukan kasus ini apa adanya",
+    statutory: "prosedur yang ditetapkan undang-undang sedang berjalan",
     over: "kasus itu sudah berakhir: buka kembali dulu",
     anonymous: "pelapor anonim: tidak ada yang tahu apakah orangnya sama",
     reporter: "pelapornya berbeda: gabungkan di bawah kasus induk",
