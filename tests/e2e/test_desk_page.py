@@ -398,3 +398,15 @@ def test_nothing_moves_while_the_page_fills(people: People, served: Served, tria
         expect(page.locator("tbody tr, .actions button").first).to_be_visible()
         page.wait_for_load_state("networkidle")
         assert page.evaluate("window.moved") < 0.02, path
+
+
+def test_only_who_may_open_a_case_for_a_reason_is_offered_it(
+    people: People, served: Served
+) -> None:
+    for username, offers in (("penyelia", 1), ("petugas", 1), ("disnaker", 0)):
+        page = people.page()
+        sign_in(page, served, username)
+        page.goto(f"{served.url}/cases/2600000000")
+        expect(page.locator(".problem")).to_contain_text("Tidak ada kasus")
+        page.wait_for_load_state("networkidle")
+        expect(page.locator(".out-of-sight button")).to_have_count(offers)

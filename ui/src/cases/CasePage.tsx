@@ -36,12 +36,7 @@ export function CasePageView({ number }: { number: string }) {
           {missing ? t.notFound : explain(problem)}
         </p>
       )}
-      {missing && (
-        <div class="out-of-sight">
-          <p class="explain">{desk.glass.ifNeeded}</p>
-          <Glass ask={ask} />
-        </div>
-      )}
+      {missing && <OutOfSight ask={ask} />}
       {known &&
         file !== null &&
         (file.status === undefined ? (
@@ -107,6 +102,18 @@ const WRITING = [
   ["Ctrl Enter", "send"],
   ["Esc", "cancel"],
 ] as const;
+
+/** For those who may open what is closed to them; to others it would promise what never is. */
+function OutOfSight({ ask }: { ask: Ask }) {
+  const desk = useDesk();
+  if (me.value?.account.role !== "supervisor" && desk?.unit !== units.value.triage) return null;
+  return (
+    <div class="out-of-sight">
+      <p class="explain">{words.value.desk.glass.ifNeeded}</p>
+      <Glass ask={ask} />
+    </div>
+  );
+}
 
 function Found({ file, ask }: { file: CaseFile; ask: Ask }) {
   const { cases: t, desk: all } = words.value;
