@@ -143,6 +143,7 @@ class Day:
     async def play(self) -> None:
         """Play the whole day; gives back when everybody has gone home."""
         unsubscribe = self._sealer.subscribe(self._hear)
+        self._line.on_called = self._rings
         day = asyncio.create_task(self._all(), name="day")
         try:
             while not day.done():
@@ -216,6 +217,27 @@ class Day:
         await self._clock.sleep_until(at)
         call = await self._line.call(characters.number(chance), self._plan.line_number)
         caller = _Caller(chance, characters.intention(chance, self._cases))
+        await self._on_the_phone(call, caller)
+
+    def _rings(self, call: str) -> None:
+        self._begin(self._called_back(call))
+
+    async def _called_back(self, call: str) -> None:
+        """The hotline calls: most are there, some are on the phone or do not hear it."""
+        chance = random.Random(f"{self._plan.seed}/{call}")
+        mood = chance.random()
+        if mood < 0.1:
+            return
+        await self._pass(chance.uniform(2, 12))
+        if mood < 0.2:
+            await self._line.busy(call)
+            return
+        await self._line.pick_up(call)
+        await self._on_the_phone(call, _Caller(chance, []))
+
+    async def _on_the_phone(self, call: str, caller: _Caller) -> None:
+        """Listen, press keys, wait, talk, until the call is over."""
+        chance, at = caller.chance, self._clock.now()
         heard, known = 0, ""
         while self._clock.now() < at + MOST_CALL_MS:
             view = self._line.view(call, heard)
@@ -247,8 +269,11 @@ class Day:
             caller.said_it = True
 
     async def _lose_patience(self, call: str, chance: random.Random) -> None:
-        if chance.random() < 0.3:
+        mood = chance.random()
+        if mood < 0.3:
             await self._line.keys(call, "2")  # leave a message instead
+        elif mood < 0.6:
+            await self._line.keys(call, "1")  # be called back
         else:
             await self._line.hang_up(call)
 
