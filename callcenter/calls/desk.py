@@ -237,8 +237,37 @@ class Desk:
             return None
         return tables.caller_number(self._calls.keys, stored)
 
-    async def recover_pin(self, agent: str, call: str, number: str, said: Said) -> NewPin:
-        """Give the caller, whom the agent talks with, a new PIN for the case ``number``.
+    async def send_code(self, agent: str, call: str, number: str) -> None:
+        """Send a code to the reporter of the case ``number``, if that is possible.
+
+        Raises:
+            NotYours: the agent is not talking in this call.
+            Refused: ``locked``.
+        """
+        refused: list[str | None] = []
+
+        def decide(connection: Connection, given: Given) -> Done:
+            self._talking(connection, agent, call)
+            keys, rules = self._calls.keys, self._calls.rules
+            on = connection, keys, given, rules
+            refused[:] = [tries.send_code(*on, call=call, by=agent, number=number)]
+            return Done()
+
+        await self._calls.commit(decide)
+        if (why := refused[0]) is not None:
+            raise Refused(why)
+
+    def _talking(self, connection: Connection, agent: str, call: str) -> None:
+        """Raises NotYours: the agent is not talking in this call."""
+        busy = self._known(connection, agent)
+        if busy.call != call or busy.state is not AgentState.TALKING:
+            raise NotYours(call)
+
+    async def recover_pin(
+        self, agent: str, call: str, number: str, said: Said, code: str = ""
+    ) -> NewPin:
+        """Give the caller, whom the agent talks with, a new PIN for the case ``number``: for what
+        they ``said``, or for the ``code`` that they were sent.
 
         Raises:
             NotYours: the agent is not talking in this call.
@@ -247,18 +276,13 @@ class Desk:
         answer: list[NewPin | str] = []
 
         def decide(connection: Connection, given: Given) -> Done:
-            busy = self._known(connection, agent)
-            if busy.call != call or busy.state is not AgentState.TALKING:
-                raise NotYours(call)
-            found = tries.recover(
-                connection,
-                self._calls.keys,
-                given,
-                call=call,
-                by=agent,
-                number=number,
-                said=said,
-            )
+            self._talking(connection, agent, call)
+            on = connection, self._calls.keys, given
+            found: NewPin | str
+            if code:
+                found = tries.recover_by_code(*on, call=call, by=agent, number=number, code=code)
+            else:
+                found = tries.recover(*on, call=call, by=agent, number=number, said=said)
             if isinstance(found, NewPin):
                 role = CallRole.STATUS_QUERY
                 keys, case = self._calls.keys, found.case

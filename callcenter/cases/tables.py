@@ -299,6 +299,16 @@ pin_attempt = Table(
     Index("ix_pin_attempt_at", "at"),
 )
 
+#: A code on its way to a reporter who lost the PIN: the newest one of a case.
+pin_code = Table(
+    "pin_code",
+    metadata,
+    Column("case", String(40), ForeignKey("case_record.id"), primary_key=True),
+    Column("code_hash", String(64), nullable=False),  #: keyed
+    Column("until", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False),  #: wrong ones
+)
+
 recording = Table(
     "recording",
     metadata,

@@ -22,6 +22,7 @@ TEMPLATES: Final[dict[str, tuple[str, ...]]] = {
     "case_news": ("number",),  #: something has become of it
     "case_question": ("number",),  #: the reporter is asked something
     "case_closing": ("number",),  #: it is closed soon if the reporter says nothing
+    "pin_code": ("code",),  #: what a caller who lost the PIN reads out to the agent
     "how_to_ask": (),  #: the one answer to whatever people write to us
     "stop_confirmed": (),  #: the answer to a word that stops messages
 }

@@ -22,6 +22,7 @@ from callcenter.web.documents import (
     AnotherBody,
     CaseBody,
     CaseDraft,
+    CodeBody,
     Console,
     Done,
     LostPinBody,
@@ -111,16 +112,29 @@ async def send_number(call: Id, body: MessageBody, me: Agent, deps: DepsOf) -> D
     return Done()
 
 
+@router.post("/calls/{call}/pin/code")
+async def send_code(call: Id, body: CodeBody, me: Agent, deps: DepsOf) -> Done:
+    """Send a code, good for ten minutes, to a telephone in the case, for a caller who lost the PIN.
+    Done also where there is no such case, or no telephone that may be written to now: nobody learns
+    of a case by it. 409 ``refused``: ``locked``, asked for too often."""
+    number = numbers.typed(body.number)
+    if number is None:
+        raise BadForm({"number": "is not a case number"})
+    await deps.desk.send_code(me.account.id, call, number)
+    return Done()
+
+
 @router.post("/calls/{call}/pin")
 async def new_pin(call: Id, body: LostPinBody, me: Agent, deps: DepsOf) -> NewPinDocument:
-    """A new PIN for a caller who lost it: two things besides the number must be right, none wrong.
+    """A new PIN for a caller who lost it: two things besides the number must be right, none wrong,
+    or the code that they were sent.
     409 ``refused``: ``unknown`` (also where there is no such case), or ``locked``."""
     number = numbers.typed(body.number)
     if number is None:
         raise BadForm({"number": "is not a case number"})
     phone = callers.normalise(body.phone) if body.phone.strip() else None
     said = Said(name=body.name.strip(), phone=phone or "", employer=body.employer.strip())
-    made = await deps.desk.recover_pin(me.account.id, call, number, said)
+    made = await deps.desk.recover_pin(me.account.id, call, number, said, body.code)
     return NewPinDocument(number=made.number, pin=made.pin)
 
 

@@ -251,12 +251,20 @@ class MessageBody(Body):
 
 
 class LostPinBody(Body):
-    """What a caller who lost the PIN says of the case. "" is not said."""
+    """What a caller who lost the PIN says of the case. "" is not said. ``code``: that they were
+    sent; with it nothing else is needed."""
 
     number: Annotated[Line, Field(max_length=20)]
+    code: Annotated[str, StringConstraints(pattern=r"^([0-9]{6})?$")] = ""
     name: Annotated[Line, Field(max_length=NAME_CHARS)] = ""
     phone: Annotated[Line, Field(max_length=40)] = ""
     employer: Annotated[Line, Field(max_length=NAME_CHARS)] = ""
+
+
+class CodeBody(Body):
+    """Whose reporter is sent a code."""
+
+    number: Annotated[Line, Field(max_length=20)]
 
 
 class NewPinDocument(Document):

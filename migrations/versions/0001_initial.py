@@ -715,6 +715,15 @@ def upgrade() -> None:
         batch_op.create_index("ix_external_ref_ref", ["system", "ref"], unique=False)
 
     op.create_table(
+        "pin_code",
+        sa.Column("case", sa.String(length=40), nullable=False),
+        sa.Column("code_hash", sa.String(length=64), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["case"], ["case_record.id"], name=op.f("fk_pin_code_case")),
+        sa.PrimaryKeyConstraint("case", name=op.f("pk_pin_code")),
+    )
+    op.create_table(
         "recording",
         sa.Column("name", sa.String(length=80), nullable=False),
         sa.Column("line", sa.String(length=16), nullable=False),

@@ -126,3 +126,19 @@ async def test_only_while_talking(house: House) -> None:
     said = {"number": number, "name": NAME, "employer": EMPLOYER}
     assert (await other.post(f"/api/agent/calls/{call}/pin", said)).status_code == 404
     assert (await agent.post("/api/agent/calls/none/pin", said)).status_code == 404
+
+
+async def test_a_code_is_asked_for_in_the_talk_and_nobody_learns_whether_it_was_sent(
+    house: House,
+) -> None:
+    agent = await house.signed_in("agen")
+    number, _ = await complained(house, agent)
+    path = f"/api/agent/calls/{(await talks(house, agent))['id']}/pin"
+    answers = [await agent.post(f"{path}/code", {"number": one}) for one in (number, "2648151621")]
+    assert {(one.status_code, one.text) for one in answers} == {(200, answers[0].text)}
+    wrong = await agent.post(path, {"number": number, "code": "135790"})
+    assert (wrong.status_code, wrong.json()["error"]["fields"]) == (409, {"event": "unknown"})
+    assert (await agent.post(f"{path}/code", {"number": "1"})).status_code == 422
+    assert (await agent.post(path, {"number": number, "code": "12"})).status_code == 422
+    other = await house.signed_in("agen2")
+    assert (await other.post(f"{path}/code", {"number": number})).status_code == 404

@@ -475,7 +475,11 @@ def test_no_message_says_what_it_is_about(office: Office) -> None:
 
 
 def test_what_may_be_filled_into_a_message() -> None:
-    assert {name for names in (TEMPLATES | MAILS).values() for name in names} == {"number", "link"}
+    assert {name for names in (TEMPLATES | MAILS).values() for name in names} == {
+        "number",
+        "link",
+        "code",
+    }
     assert set(Letter.__struct_fields__) == {
         "id", "channel", "recipient", "text", "params", "content", "asked_at", "provider_id",
         "subject",

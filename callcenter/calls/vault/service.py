@@ -82,6 +82,7 @@ _EMPTY_CASE = (
     update(_X).where(_X.c.case == bindparam("of")).values(ref=None),
     update(tables.call_case).where(tables.call_case.c.case == bindparam("of")).values(pin=None),
     delete(tables.pin_attempt).where(tables.pin_attempt.c.case == bindparam("of")),
+    delete(tables.pin_code).where(tables.pin_code.c.case == bindparam("of")),
 )  # fmt: skip
 _EMPTY_CALL = (
     update(tables.call_case).where(tables.call_case.c.call == bindparam("of")).values(pin=None),

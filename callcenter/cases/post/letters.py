@@ -42,6 +42,8 @@ CLOSING: Final = "case_closing"
 LATE: Final = "head_late"  #: to the head of a unit
 #: What a caller is sent during the call; see ``calls/telling.py``.
 NUMBER: Final = "case_number"
+#: What a reporter who lost the PIN reads out to the agent.
+CODE: Final = "pin_code"
 _GONE: Final = "unit_gone"
 #: To the desk of a unit, by what has happened.
 _UNITS: Final[Mapping[str, str]] = MappingProxyType(

@@ -26,7 +26,7 @@ from callcenter.db import Connection
 from callcenter.db.keys import Keys
 from callcenter.messages import service as messages
 from callcenter.messages.model import FAILED, Channel, Reason
-from callcenter.messages.rules import Hours
+from callcenter.messages.rules import Hours, within
 from callcenter.messages.service import About
 from callcenter.topics import Compartment
 
@@ -236,6 +236,44 @@ def _reached(
         known.zone,
     )
     return contact, known.language
+
+
+def send_code(
+    connection: Connection,
+    keys: Keys,
+    given: Given,
+    rules: Rules,
+    *,
+    row: Mapping[str, Any],
+    code: str,
+    call: str,
+    by: str,
+) -> bool:
+    """Send ``code`` to the reporter of the case ``row``, on a telephone of their own. False: they
+    may not be written to now, or can't be."""
+    writing = rules.writing
+    known = None if row["anonymous"] else _reached(connection, keys, row["reporter"])
+    number = None
+    if writing is not None and known is not None:
+        number = contacts.number(known[0], writing.allowed)
+    if writing is None or known is None or number is None:
+        return False
+    contact, language = known
+    channel = letters.channel(writing, letters.CODE, language, Channel.SMS)
+    if channel is None or not within(contacts.to_write(contact, _home(rules)), given.now):
+        return False
+    return not messages.put(
+        connection,
+        keys,
+        given,
+        writing.allowed,
+        channel=channel,
+        template=letters.CODE,
+        language=language,
+        recipient=number,
+        params={"code": code},
+        about=About(call=call, case=row["id"], agent=by),
+    )
 
 
 def heard(connection: Connection, keys: Keys, now: int, case: str) -> None:

@@ -1,7 +1,7 @@
 """Tries at a PIN, which are counted, and what is done about a lost one.
 
 Whoever knows the number, and says two more things as they stand in the case, is given a new PIN by
-the agent they talk with.
+the agent they talk with; so is who reads out the code that was sent to a telephone in the case.
 
 An anonymous reporter left no two things, so there is nothing to know them by: a new complaint is
 opened, and triage joins the two. A wrong thing counts as a wrong PIN does, and is told as a number
@@ -11,15 +11,18 @@ that nobody has is.
 from __future__ import annotations
 
 import hmac
-from typing import Final
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from callcenter.cases import pins, tables, words
 from callcenter.cases.facts import CaseFact
+from callcenter.cases.numbers import PIN_DIGITS
+from callcenter.cases.post import service as post
+from callcenter.cases.rules import Rules
 from callcenter.clock import Given
-from callcenter.db import Connection, by_key
+from callcenter.db import Connection, by_key, upsert
 from callcenter.db.facts import Fact, append
 from callcenter.db.keys import Keys
 
@@ -37,6 +40,13 @@ _INSERT_TRY = insert(tables.pin_attempt)
 _FORGET_PIN = update(tables.call_case).where(tables.call_case.c.case == bindparam("of"))
 _FORGIVE = delete(tables.pin_attempt).where(tables.pin_attempt.c.case == bindparam("of"))
 _LOST: Final = "lost:"
+_CODE: Final = "code:"
+_SENT: Final = "sent:"
+#: How long a code is good, and how often it may be said wrong.
+CODE_S: Final = 600
+CODE_TRIES: Final = 3
+_DROP_CODE = delete(tables.pin_code).where(tables.pin_code.c.case == bindparam("of"))
+_WRONG_CODE = update(tables.pin_code).where(tables.pin_code.c.case == bindparam("of"))
 _NOBODYS: Final = b""
 _NAME = select(tables.reporter.c.name_hash).where(tables.reporter.c.id == bindparam("of"))
 _PHONES = select(tables.reporter_phone.c.number_hash).where(
@@ -93,18 +103,91 @@ def recover(
     if row is None or answer != "found":
         refuse(connection, keys, given, *counts, why=answer, said_in=call)
         return answer
+    return _new_pin(connection, keys, given, row, call=call, by=by)
+
+
+def send_code(
+    connection: Connection,
+    keys: Keys,
+    given: Given,
+    rules: Rules,
+    *,
+    call: str,
+    by: str,
+    number: str,
+) -> str | None:
+    """Send a code to a telephone of the reporter of case ``number``, if they may be written to now.
+    Gives ``locked``, or None: also where there is no such case or nobody to write to, so that
+    nobody learns of a case by it."""
+    row = connection.execute(by_key(tables.case, "number", lock=True), {"key": number}).first()
+    case = tried(keys, number, None if row is None else row.id)
+    counts = (_SENT + call, _SENT + case, None)
+    if not pins.decide(counted(connection, *counts, given.now), given.now).allowed:
+        return "locked"
+    made = {"id": given.id(), "case": counts[1], "call": counts[0], "caller_hash": None}
+    connection.execute(_INSERT_TRY, made | {"at": given.now})
+    code = given.digits(PIN_DIGITS)
+    if row is None or not post.send_code(
+        connection, keys, given, rules, row=dict(row._mapping), code=code, call=call, by=by
+    ):
+        return None
+    kept = {"case": case, "code_hash": keys.pin_hash(_CODE + case, code), "tries": 0}
+    upsert(connection, tables.pin_code, kept | {"until": given.now + CODE_S * 1000})
+    return None
+
+
+def recover_by_code(
+    connection: Connection,
+    keys: Keys,
+    given: Given,
+    *,
+    call: str,
+    by: str,
+    number: str,
+    code: str,
+) -> NewPin | str:
+    """A new PIN for whoever reads out the code that was sent, or why there is none: ``unknown`` or
+    ``locked``. Codes are counted apart from PINs and from what else is said."""
+    row = connection.execute(by_key(tables.case, "number", lock=True), {"key": number}).first()
+    case = tried(keys, number, None if row is None else row.id)
+    counts = (_CODE + call, _CODE + case, None)
+    verdict = pins.decide(counted(connection, *counts, given.now), given.now)
+    sent = connection.execute(by_key(tables.pin_code, "case"), {"key": case}).first()
+    good = sent is not None and given.now < sent.until and sent.tries < CODE_TRIES
+    said = keys.pin_hash(_CODE + case, code)
+    right = hmac.compare_digest(said, sent.code_hash if sent is not None else "0" * 64)
+    answer = pins.answer(verdict, right=good and right and row is not None)
+    if row is None or answer != "found":
+        if sent is not None:
+            connection.execute(_WRONG_CODE, {"of": case, "tries": sent.tries + 1})
+        refuse(connection, keys, given, *counts, why=answer, said_in=call)
+        return answer
+    return _new_pin(connection, keys, given, row, call=call, by=by)
+
+
+def _new_pin(
+    connection: Connection, keys: Keys, given: Given, row: Row[Any], *, call: str, by: str
+) -> NewPin:
+    """The case in ``row`` has another PIN, and what was tried before counts no more."""
+    case: str = row.id
     pin = pins.choose(given.digits, row.number)
     connection.execute(_SET_PIN, {"of": case, "pin_hash": keys.pin_hash(case, pin)})
     forget_pin(connection, case)
+    forget_code(connection, case)
     connection.execute(_FORGIVE, {"of": case})
     append(connection, keys, [Fact(CaseFact.PIN_SET, given.now, call=call, agent=by, case=case)])
     return NewPin(case, row.number, pin)
 
 
+def forget_code(connection: Connection, case: str) -> None:
+    """No code is good for ``case`` any more."""
+    connection.execute(_DROP_CODE, {"of": case})
+
+
 def tried(keys: Keys, number: str, case: str | None) -> str:
     """What tries are counted for: the case, or a number that nobody has."""
     # Somebody may have keyed a phone number.
-    return case if case is not None else f"none:{keys.number_hash(number)[:32]}"
+    return case if case is not None else f"none:{keys.number_hash(number)[:28]}"
 
 
 def refuse(

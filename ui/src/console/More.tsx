@@ -73,6 +73,17 @@ function LostPin({ call, close }: { call: string; close: () => void }) {
   const t = words.value.more;
   const [problem, setProblem] = useState("");
   const [made, setMade] = useState<NewPin | null>(null);
+  const [sent, setSent] = useState(false);
+  const number = useRef<HTMLInputElement>(null);
+  const sendCode = async () => {
+    setProblem("");
+    try {
+      await post(`/api/agent/calls/${call}/pin/code`, { number: number.current?.value ?? "" });
+      setSent(true);
+    } catch (error) {
+      setProblem(whyNot(error));
+    }
+  };
   const ask = async (event: SubmitEvent) => {
     event.preventDefault();
     const said = Object.fromEntries(new FormData(event.currentTarget as HTMLFormElement));
@@ -101,8 +112,20 @@ function LostPin({ call, close }: { call: string; close: () => void }) {
         <p>{t.lostText}</p>
         <label class="field">
           <span>{t2.number}</span>
-          <input name="number" inputMode="numeric" maxLength={20} required />
+          <input ref={number} name="number" inputMode="numeric" maxLength={20} required />
         </label>
+        <div class="pair">
+          <button type="button" onClick={() => void sendCode()}>
+            {t.sendCode}
+          </button>
+          <label class="field">
+            <span>{t.code}</span>
+            <input name="code" inputMode="numeric" pattern="[0-9]{6}" maxLength={6} />
+          </label>
+        </div>
+        <p class="explain" role="status">
+          {sent ? t.codeSent : t.codeOr}
+        </p>
         <label class="field">
           <span>{t2.reporter}</span>
           <input name="name" maxLength={200} />

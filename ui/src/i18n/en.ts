@@ -229,9 +229,13 @@ export const en: Dictionary = {
 
   more: {
     lost: "Lost PIN",
-    lostText:
-      "Ask for the complaint number and two more things that stand in it. The number that they call from proves nothing.",
+    lostText: "Ask for the complaint number. The number that they call from proves nothing.",
     phone: "Telephone that was given",
+    sendCode: "Send a code",
+    code: "Code that was sent",
+    codeSent:
+      "If the number is right and the reporter may be sent messages, a code is on its way; it is good for 10 minutes.",
+    codeOr: "The code goes to the telephone in the complaint. Without one, ask for two of these:",
     check: "Check, and make a new PIN",
     badNumber: "That number is wrong or not complete.",
     unknown: "It does not match. Do not say which part is wrong.",
@@ -568,6 +572,7 @@ export const en: Dictionary = {
       unknown: "unknown number",
       locked: "locked",
       case_number: "the case number",
+      pin_code: "code for a new PIN",
       case_news: "there is news",
       case_question: "the reporter is asked something",
       case_closing: "silence will close the case",

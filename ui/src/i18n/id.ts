@@ -234,9 +234,12 @@ export const id = {
 
   more: {
     lost: "PIN hilang",
-    lostText:
-      "Minta nomor pengaduan dan dua hal lain yang tertulis di dalamnya. Nomor telepon yang sedang dipakai bukan bukti.",
+    lostText: "Minta nomor pengaduan. Nomor telepon yang sedang dipakai bukan bukti.",
     phone: "Nomor telepon yang pernah diberikan",
+    sendCode: "Kirim kode",
+    code: "Kode yang dikirim",
+    codeSent: "Bila nomornya benar dan pelapor boleh dikirimi pesan, kode sedang dikirim.",
+    codeOr: "Kode dikirim ke telepon dalam pengaduan. Bila tidak bisa, tanyakan dua dari ini:",
     check: "Periksa dan buat PIN baru",
     badNumber: "Nomor pengaduan itu keliru atau kurang lengkap.",
     unknown: "Tidak cocok. Jangan katakan bagian mana yang keliru.",
@@ -578,6 +581,7 @@ export const id = {
       unknown: "nomor tidak dikenal",
       locked: "terkunci",
       case_number: "nomor pengaduan",
+      pin_code: "kode untuk PIN baru",
       case_news: "ada kabar",
       case_question: "pelapor ditanya",
       case_closing: "akan ditutup bila tidak ada kabar",
