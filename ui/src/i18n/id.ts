@@ -124,8 +124,7 @@ export const id = {
     } as Record<string, string>,
     missed:
       "Anda dijeda karena dua panggilan tidak dijawab. Tekan Siap bila sudah kembali di tempat.",
-    unreachable:
-      "Anda dijeda karena telepon Anda tidak berdering. Periksa telepon, lalu tekan Siap.",
+    unreachable: "Anda dijeda: telepon Anda tidak berdering. Periksa telepon, lalu tekan Siap.",
   },
 
   console: {
@@ -191,8 +190,7 @@ export const id = {
     chose: "Pilihan penelepon",
     language: "bahasa",
     topic: "topik",
-    noMicrophone:
-      "Mikrofon tidak bisa dipakai, jadi penelepon tidak mendengar Anda. Izinkan mikrofon.",
+    noMicrophone: "Mikrofon tidak bisa dipakai: penelepon tidak mendengar Anda. Izinkan.",
     noSound: "Suara terputus. Tunggu sebentar; bila tidak kembali, minta penelepon menelepon lagi.",
     connected: "Tersambung.",
     over: "Panggilan berakhir.",
@@ -243,8 +241,7 @@ export const id = {
     check: "Periksa dan buat PIN baru",
     badNumber: "Nomor pengaduan itu keliru atau kurang lengkap.",
     unknown: "Tidak cocok. Jangan katakan bagian mana yang keliru.",
-    locked:
-      "Terlalu banyak percobaan untuk nomor ini. Buka pengaduan baru dan minta triase menggabungkannya.",
+    locked: "Terlalu banyak percobaan. Buka pengaduan baru dan minta triase menggabungkannya.",
     newPin: "PIN baru",
     readOut: "Bacakan dua kali. PIN lama tidak berlaku lagi, dan PIN ini hanya tampil sekali.",
     told: "Sudah dibacakan",
