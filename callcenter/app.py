@@ -187,7 +187,11 @@ def assemble(
     simulator = asterisk = twilio = watch = None
     if settings.simulator:
         simulator = SimulatorLine(
-            clock, paced=paced, patience_s=TYPING_S, sound=sounds.address if speaks else None
+            clock,
+            paced=paced,
+            patience_s=TYPING_S,
+            sound=sounds.address if speaks else None,
+            prefixes=settings.callback_prefixes,
         )
     if settings.asterisk_ari_url is not None:
         asterisk = asterisk_line(settings, voice)

@@ -361,7 +361,10 @@ class Settings:
         "Most messages sent to telephones in 24 hours",
     )
     callback_prefixes: tuple[str, ...] = _setting(
-        "CALLBACK_PREFIXES", "+62", _prefixes, "How the numbers of callers begin whom we call back"
+        "CALLBACK_PREFIXES",
+        "+62",
+        _prefixes,
+        "How the numbers of callers begin whom we call back (at Twilio, see TWILIO_PREFIXES, too)",
     )
     callbacks_a_day: int = _setting(
         "CALLBACKS_A_DAY",

@@ -290,6 +290,11 @@ class Application:
         with self._engine.connect() as connection:
             return list(connection.execute(text(sql), values))
 
+    def change(self, sql: str, **values: object) -> None:
+        """Change the database past the application."""
+        with self._engine.begin() as connection:
+            connection.execute(text(sql), values)
+
     @cached_property
     def _engine(self) -> Engine:
         return create_engine(self.database_url, poolclass=NullPool)

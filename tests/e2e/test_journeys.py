@@ -9,13 +9,11 @@ import pytest
 from callcenter import staff, upkeep
 from callcenter.cases.directory import about
 from callcenter.line import Cause, LegGone
-from callcenter.telephony.simulator.line import SimulatorLine
 from tests.e2e.journeys import (
     DAY_S,
     HOUR_S,
     MINUTE_S,
     SARI,
-    Caller,
     Journey,
     Refused,
     day,
@@ -49,105 +47,6 @@ async def test_a_caller_hangs_up_in_the_menu(hotline: Journey) -> None:
     assert await upkeep.forget_due(store, settings, dues) == 1
     call = caller.call
     assert (call.number, call.number_hash, call.visit, len(call.key)) == (None, None, None, 0)
-
-
-# --- 2 ------------------------------------------------------------------------------------------
-
-
-async def test_no_agent_is_free_and_the_caller_is_called_back(hotline: Journey) -> None:
-    sari = await hotline.agent("sari", ready=False)
-    caller = await hotline.dial()
-    assert "Anda adalah penelepon berikutnya" in await caller.press("1", "1")
-    await hotline.pass_time(90)
-    assert "Urutan Anda tetap" in await caller.press("1")
-    await caller.hang_up()
-    (kept,) = hotline.facts("place_kept")
-    assert (kept.data["waited_ms"], kept.call) == (90_000, caller.call.id)
-    (entry,) = hotline.rows("SELECT * FROM entry")
-    assert (entry.state, entry.call, entry.callback) == ("waiting", kept.data["back"], True)
-    # Somebody who calls later is behind, although on the line.
-    later = await hotline.dial("+628119876543")
-    assert "di urutan dua" in await later.press("1", "1")
-    # First try: busy. The agent is free again, and the next caller is theirs.
-    await sari.ready()
-    offer = await sari.offer()
-    assert (offer["callback"], offer["tries"], offer["caller"]) == (True, 0, SARI)
-    await sari.ask("POST", f"/api/agent/offers/{offer['id']}/accept")
-    assert (await sari.console())["call"]["state"] == "dialling"
-    line = hotline.app.lines["simulator"]
-    assert isinstance(line, SimulatorLine)
-    first = line.rung(SARI)
-    assert first is not None
-    await line.busy(first)
-    await hotline.settle()
-    assert hotline.facts("not_reached")[0].data == {"topic": "upah", "cause": "busy", "tries": 1}
-    talk = await sari.take()
-    assert talk["caller"] == "+628119876543"
-    await later.hang_up()
-    await sari.wrap_up("information")
-    # Second try: answered. Whoever picks up learns nothing, and says by a key that it is they.
-    assert await sari.offer() is None
-    await hotline.pass_time(180)
-    offer = await sari.offer()
-    assert (offer["callback"], offer["tries"]) == (True, 1)
-    await sari.ask("POST", f"/api/agent/offers/{offer['id']}/accept")
-    second = line.rung(SARI)
-    assert second not in (None, first)
-    assert second is not None
-    await line.pick_up(second)
-    await hotline.settle()
-    back = Caller(hotline, second)
-    heard = await back.heard()
-    assert "telepon kembali yang diminta dari nomor ini" in heard
-    assert "engaduan" not in heard
-    await back.press("1")
-    call = (await sari.console())["call"]
-    assert (call["state"], call["id"]) == ("talking", kept.data["back"])
-    await sari.write(call["id"], narrative="Gaji dua bulan belum dibayar.")
-    await back.hang_up()
-    await sari.wrap_up()
-    # One case of both calls; the waiting at home counts nowhere.
-    case = hotline.case(call["case"]["number"])
-    assert case.status == "new"
-    links = [(link.call, link.role, link.resumes) for link in hotline.links(case.id)]
-    assert links == [(caller.call.id, "opened", None), (back.call.id, "opened", caller.call.id)]
-    (phone,) = hotline.reporter_of(case.number).phones
-    assert phone == SARI
-    (entry,) = hotline.rows("SELECT * FROM entry WHERE callback")
-    assert (entry.state, entry.tries) == ("answered", 2)
-    today = hotline.app.hub.view().today
-    assert (today.callbacks, today.called_back, today.given_up) == (1, 1, 0)
-    assert (today.answered, today.abandoned, today.left) == (1, 0, 0)
-    assert (today.longest_wait_s or 0) < 90
-    assert not hotline.app.hub.view().callbacks
-
-
-async def test_nobody_answers_and_is_called_no_more(hotline: Journey) -> None:
-    """Three times in vain; who calls twice meanwhile keeps one place, the earlier one."""
-    caller = await hotline.dial()
-    sari = await hotline.agent("sari", ready=False)
-    await caller.press("1", "1", "1")
-    await caller.hang_up()
-    again = await hotline.dial()
-    await again.press("1", "2", "1", "1")
-    await again.hang_up()
-    assert len(hotline.rows("SELECT * FROM entry WHERE callback")) == 1
-    await sari.ready()
-    line = hotline.app.lines["simulator"]
-    assert isinstance(line, SimulatorLine)
-    for tries in range(3):
-        offer = await sari.offer()
-        assert (offer["callback"], offer["tries"]) == (True, tries)
-        await sari.ask("POST", f"/api/agent/offers/{offer['id']}/accept")
-        await line.decline(SARI, Cause.NO_ANSWER)
-        await hotline.settle()
-        assert (await sari.console())["agent"]["state"] == "ready"
-        await hotline.pass_time(900)
-    assert await sari.offer() is None
-    (given_up,) = hotline.facts("given_up")
-    assert given_up.data == {"topic": "upah", "reason": "no_answer", "tries": 3}
-    assert hotline.app.hub.view().today.given_up == 1
-    assert {case.status for case in hotline.cases()} == {"draft"}  # what they came for is not lost
 
 
 # --- 3 ------------------------------------------------------------------------------------------

@@ -252,12 +252,58 @@ def a_call_drops_and_the_caller_is_back(
     assert [link.resumes for link in found] == [None, first, second]
 
 
+def nobody_is_free_and_the_caller_is_called_back(
+    hotline: Application, exchange: Exchange, phones: Phones
+) -> None:
+    """The time until it is tried again is left out; on the simulator it goes by."""
+    (desk,) = desks(hotline, phones, "pmi", "kembali", hertz=800)
+    sign_in(hotline, [desk], ready=False)
+    trunk = phones.agent(answers=False, port=int(exchange.asterisk.trunk_peer.rsplit(":", 1)[1]))
+    (caller,) = phones.call("+6282600000001")
+    first = call_of(hotline, exchange, caller)
+    caller.press("15")
+    until(lambda: row(hotline, first).state == "waiting", "the caller waits", 40)  # type: ignore[attr-defined]
+    caller.press("1")
+    until(lambda: "place_kept" in kinds(hotline, first), "the place is kept", 40)
+    caller.wait_over()
+    (entry,) = hotline.rows("SELECT * FROM entry WHERE callback")
+    second, rank = entry.call, entry.rank
+    assert second != first
+    desk.console.ready()
+    until(lambda: len(trunk.calls) == 1, "the carrier is asked", 30)
+    assert desk.console.wait_state("offered")["call"]["state"] == "dialling"
+    trunk.calls[0].busy()
+    until(lambda: "not_reached" in kinds(hotline, second), "it is busy")
+    hotline.change("UPDATE entry SET call_from = 0 WHERE id = :id", id=entry.id)
+    desk.console.put("/api/agent/state", state="paused")
+    desk.console.ready()
+    until(lambda: len(trunk.calls) == 2, "the carrier is asked again", 30)
+    back, rang = trunk.calls[1], time.time()
+    back.answer()
+    until(lambda: back.heard(rang).seconds > 3, "what is said to whoever picks up")
+    back.press("1")
+    talk = desk.console.wait_state("talking")["call"]
+    assert talk["id"] == second
+    back.wait_hears(desk.hertz, since=time.time())
+    write(desk, talk, narrative="Paspor saya ditahan majikan.")
+    back.hang_up()
+    desk.console.wait_state("wrap_up")
+    desk.console.wrap_up()
+    (entry,) = hotline.rows("SELECT * FROM entry WHERE callback")
+    assert (entry.state, entry.tries, entry.rank) == ("answered", 2, rank)
+    case = case_of(hotline, talk["case"]["number"])
+    assert case.status == "new"
+    found = [(link.call, link.role, link.resumes) for link in links(hotline, case.id)]
+    assert found == [(first, "opened", None), (second, "opened", first)]
+
+
 JOURNEYS: tuple[Callable[[Application, Exchange, Phones], None], ...] = (
     a_caller_hangs_up_in_the_menu,
     a_ticket_is_checked_and_a_statement_added,
     a_wrong_number_and_wrong_pins,
     an_accident_now,
     a_call_drops_and_the_caller_is_back,
+    nobody_is_free_and_the_caller_is_called_back,
 )
 
 

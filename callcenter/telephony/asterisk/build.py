@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from callcenter.settings import Settings
 from callcenter.telephony.asterisk.ari import Access
-from callcenter.telephony.asterisk.line import AsteriskLine
+from callcenter.telephony.asterisk.line import PREFIXES, AsteriskLine
 from callcenter.telephony.asterisk.watch import PORT, Watch
 from callcenter.voice.sounds import Voice
 
@@ -20,7 +20,11 @@ def asterisk_line(settings: Settings, voice: Voice) -> AsteriskLine:
         settings.asterisk_ari_app,
     )
     return AsteriskLine(
-        access, voice, ws=settings.browser_ws_url or "", trunk=settings.asterisk_trunk
+        access,
+        voice,
+        ws=settings.browser_ws_url or "",
+        trunk=settings.asterisk_trunk,
+        prefixes=(*PREFIXES, *settings.callback_prefixes),
     )
 
 

@@ -35,7 +35,7 @@ CALLS_MOST = 2000
 TELL_AGAIN_MS = 1000
 #: Keys that are typed ahead.
 KEYS_MOST = 40
-#: How numbers begin that a real line would call (see TWILIO_PREFIXES).
+#: How the numbers begin that may be called, unless the operator says otherwise.
 PREFIXES = ("+62",)
 _E164 = re.compile(r"\+[1-9][0-9]{5,14}")
 
@@ -98,6 +98,7 @@ class SimulatorLine:
         rings: bool = True,
         patience_s: int = 0,
         sound: Sound | None = None,
+        prefixes: tuple[str, ...] = PREFIXES,
     ) -> None:
         """``rings``: a phone that we call rings by itself; otherwise :meth:`ring` makes it.
 
@@ -109,6 +110,7 @@ class SimulatorLine:
         self._rings = rings
         self._patience_s = patience_s
         self._sound: Sound = sound or (lambda _text, _language: None)
+        self._prefixes = prefixes
         self._phones: dict[str, _Phone] = {}
         self._recordings: dict[str, str] = {}
         self._emit: Emit | None = None
@@ -171,7 +173,9 @@ class SimulatorLine:
         """Ring an agent's console, or the phone of a citizen, if there may be one."""
         device = command.device
         called = device.kind is line.DeviceKind.CALLER
-        if called and not (_E164.fullmatch(device.address) and device.address.startswith(PREFIXES)):
+        if called and not (
+            _E164.fullmatch(device.address) and device.address.startswith(self._prefixes)
+        ):
             await self._tell(line.Refused(command.leg, Cause.FAILED))
             return
         if not called and device.kind is not line.DeviceKind.SIMULATED:
