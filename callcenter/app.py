@@ -60,7 +60,7 @@ from callcenter.telephony.performer import Performer, numbers
 from callcenter.telephony.recordings import Recordings
 from callcenter.telephony.registrations import Registrations
 from callcenter.telephony.simulator.day import Day, Plan, WatchedDatabase, working_hours
-from callcenter.telephony.simulator.line import SimulatorLine
+from callcenter.telephony.simulator.line import TYPING_S, SimulatorLine
 from callcenter.telephony.simulator.sounds import SimulatedSounds
 from callcenter.telephony.twilio.build import inbox, senders, twilio_line
 from callcenter.telephony.twilio.inbox import Inbox
@@ -76,8 +76,6 @@ log = logging.getLogger(__name__)
 
 #: A background task that failed begins again after this.
 AGAIN_S: Final = 1.0
-#: Who types a simulated message has so much longer than who speaks one.
-TYPING_S: Final = 60
 #: Sign-ins that are over are ended this often.
 HOUSEKEEPING_S: Final = 60
 #: Requests under way when the server is told to stop may take this long.
@@ -186,11 +184,12 @@ def assemble(
     sounds = SimulatedSounds(voice)
     simulator = asterisk = twilio = watch = None
     if settings.simulator:
+        sound = sounds.address if speaks else None
         simulator = SimulatorLine(
             clock,
             paced=paced,
             patience_s=TYPING_S,
-            sound=sounds.address if speaks else None,
+            sound=sound,
             prefixes=settings.callback_prefixes,
         )
     if settings.asterisk_ari_url is not None:

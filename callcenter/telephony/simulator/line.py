@@ -35,6 +35,8 @@ CALLS_MOST = 2000
 TELL_AGAIN_MS = 1000
 #: Keys that are typed ahead.
 KEYS_MOST = 40
+#: Who types a message has so much longer than who speaks one.
+TYPING_S = 60
 #: How the numbers begin that may be called, unless the operator says otherwise.
 PREFIXES = ("+62",)
 _E164 = re.compile(r"\+[1-9][0-9]{5,14}")
