@@ -38,7 +38,7 @@ def _words(file: str) -> str:
 
 def _on_pages(language: str) -> set[str]:
     """Every text of the pages in ``language``, and what the server names."""
-    source = _words(f"{language}.ts") + _words(f"desk.{language}.ts")
+    source = "".join(_words(f"{name}{language}.ts") for name in ("", "desk.", "board."))
     texts = {text.replace('\\"', '"') for text in re.findall(r'"((?:[^"\\]|\\.)*)"', source)}
     texts |= {outcome.label[language] for outcome in OUTCOMES.values()}
     shipped = topics.load((resources.flows() / "topics.yaml").read_text(encoding="utf-8"))

@@ -52,6 +52,8 @@ export type Scene =
   | "ready"
   | "offered"
   | "connecting"
+  | "callback"
+  | "dialling"
   | "talking"
   | "held"
   | "wrap_up"
@@ -125,6 +127,8 @@ export class World {
       rang_at: now,
       expires_at: now + 15_000,
       leg: "leg-2",
+      callback: false,
+      tries: 0,
     };
   }
 
@@ -148,7 +152,7 @@ export class World {
       id: `call-${this.#nextId++}`,
       state,
       since: now - ago,
-      answered_at: state === "connecting" ? null : now - ago,
+      answered_at: state === "connecting" || state === "dialling" ? null : now - ago,
       caller: "+6281234567890",
       line: "simulator",
       topic: UPAH,
@@ -191,11 +195,21 @@ export class World {
         this.setState("offered");
         this.view.offer = this.offer("+6281234567890");
         break;
+      case "callback":
+        this.setState("offered");
+        this.view.offer = {
+          ...this.offer("+6281234567890"),
+          waited_ms: 4_260_000,
+          callback: true,
+          tries: 1,
+        };
+        break;
+      case "dialling":
       case "connecting":
       case "talking":
       case "held":
         this.setState("talking");
-        this.view.call = this.call(scene, scene === "connecting" ? 800 : 187_000);
+        this.view.call = this.call(scene, scene === "talking" || scene === "held" ? 187_000 : 800);
         break;
       case "wrap_up":
         this.view.call = this.call("talking", 240_000);
@@ -391,6 +405,7 @@ function emptyBoard(seq: number, now: number): BoardView {
     seq,
     at: now,
     waiting: [],
+    callbacks: [],
     topics: TOPICS.map((each) => ({ ...each, waiting: 0, longest_since: null, ready: 0 })),
     agents: [],
     today: {
@@ -403,6 +418,9 @@ function emptyBoard(seq: number, now: number): BoardView {
       talking: 0,
       abandoned_short: 0,
       left: 0,
+      callbacks: 0,
+      called_back: 0,
+      given_up: 0,
       service_level: null,
       abandon_rate: null,
       longest_wait_s: null,
@@ -423,6 +441,11 @@ function board(seq: number, now: number, view: ConsoleView): BoardView {
       { entry: "e2", topic: "upah", since: now - 96_000, state: "offered" },
       { entry: "e3", topic: "upah", since: now - 71_000, state: "waiting" },
       { entry: "e4", topic: "upah", since: now - 12_000, state: "waiting" },
+    ],
+    callbacks: [
+      { entry: "k1", topic: "upah", since: now - 4_260_000, state: "dialled", tries: 2 },
+      { entry: "k2", topic: "phk", since: now - 2_140_000, state: "waiting", tries: 1 },
+      { entry: "k3", topic: "upah", since: now - 311_000, state: "waiting", tries: 0 },
     ],
     topics: TOPICS.map((each, i) => ({
       ...each,
@@ -456,6 +479,9 @@ function board(seq: number, now: number, view: ConsoleView): BoardView {
       talking: 2,
       abandoned_short: 4,
       left: 6,
+      callbacks: 14,
+      called_back: 10,
+      given_up: 1,
       service_level: 0.8125,
       abandon_rate: 0.0806,
       longest_wait_s: 403,

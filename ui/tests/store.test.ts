@@ -1,7 +1,10 @@
+import { h, render } from "preact";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Agent, Call, CaseDraft, ConsoleView, Offer } from "../src/api/types";
 import { ConsoleStore } from "../src/console/store";
+import { setLanguage } from "../src/i18n";
 import { REST_MS } from "../src/lib/autosave";
+import { closeNotice, Notices } from "../src/shell/notices";
 
 const topic = { code: "upah", label: { id: "Upah", en: "Wages" } };
 const draft: CaseDraft = {
@@ -35,6 +38,8 @@ const offer = (line: string): Offer => ({
   offered_at: 0,
   rang_at: null,
   expires_at: null,
+  callback: false,
+  tries: 0,
 });
 const call = (line: string): Call => ({
   id: "c1",
@@ -252,4 +257,17 @@ test("the number is sent to the caller once, and what became of it is shown", as
   expect(store.telling.value?.latest?.state).toBe("delivered");
   await show({ wrap_up });
   expect(store.telling.value).toBeNull();
+});
+
+test("a callback is announced as one, and a citizen who is not reached leaves a note", async () => {
+  setLanguage("en");
+  closeNotice();
+  await show({ offer: { ...offer("simulator"), callback: true, tries: 2 } });
+  expect(store.ring.start).toHaveBeenCalledWith("Call back: Wages");
+  await show({ offer: null, call: { ...call("simulator"), state: "dialling", case: null } });
+  await show({ call: null });
+  const place = document.createElement("div");
+  render(h(Notices, {}), place);
+  expect(place.querySelector(".notice.note")?.textContent).toContain("was not reached");
+  setLanguage("id");
 });

@@ -80,6 +80,10 @@ export interface Offer {
   rang_at: number | null;
   expires_at: number | null;
   leg?: string | null;
+  /** The caller hung up and kept the place, had for `waited_ms`; who accepts has them called. */
+  callback: boolean;
+  /** How often they were called. */
+  tries: number;
 }
 
 export interface CaseForm {
@@ -115,6 +119,7 @@ export interface Telling {
 
 export interface Call {
   id: string;
+  /** `dialling`: the caller, who kept the place, is being called. */
   state: "connecting" | "dialling" | "talking" | "held" | "ended";
   since: number;
   answered_at: number | null;
@@ -164,6 +169,16 @@ export interface Waiting {
   state: "waiting" | "offered";
 }
 
+/** Somebody who is to be called back, in the place that they have had `since`. */
+export interface Owed {
+  entry: string;
+  topic: string;
+  since: number;
+  state: "waiting" | "offered" | "dialled";
+  /** How often they were called. */
+  tries: number;
+}
+
 export interface TopicLoad extends Topic {
   waiting: number;
   longest_since: number | null;
@@ -187,6 +202,10 @@ export interface Today {
   abandoned_short: number;
   /** Left the queue by a key or a time limit. */
   left: number;
+  /** Hung up and keep the place; of those: reached, and never reached. */
+  callbacks: number;
+  called_back: number;
+  given_up: number;
   messages: number;
   cases: number;
   in_ivr: number;
@@ -210,6 +229,7 @@ export interface BoardView {
   seq: number;
   at: number;
   waiting: Waiting[];
+  callbacks: Owed[];
   topics: TopicLoad[];
   agents: BoardAgent[];
   today: Today;

@@ -2,8 +2,8 @@
 import { useEffect, useMemo } from "preact/hooks";
 import { get } from "../api/http";
 import { Live } from "../api/live";
-import type { AgentState, BoardAgent, BoardView, Today } from "../api/types";
-import { count, explain, label, percent, word, words } from "../i18n";
+import type { AgentState, BoardAgent, BoardView, Owed, Today } from "../api/types";
+import { count, explain, label, moment, percent, word, words } from "../i18n";
 import { now } from "../lib/clock";
 import { duration } from "../lib/format";
 import { HourChart } from "./HourChart";
@@ -62,7 +62,17 @@ function Freshness({ live }: { live: Live<BoardView> }) {
 }
 
 const NOW_COUNTS = ["in_ivr", "talking"] as const;
-const DAY_COUNTS = ["arrived", "answered", "abandoned", "left", "messages", "cases"] as const;
+const DAY_COUNTS = [
+  "arrived",
+  "answered",
+  "abandoned",
+  "left",
+  "callbacks",
+  "called_back",
+  "given_up",
+  "messages",
+  "cases",
+] as const;
 const DAY_SHARES = ["service_level", "abandon_rate"] as const;
 const DAY_TIMES = ["average_wait_s", "longest_wait_s"] as const;
 type Shown =
@@ -144,7 +154,51 @@ function WaitingList({ view }: { view: BoardView }) {
           </tbody>
         </table>
       )}
+      {view.callbacks.length > 0 && <Callbacks view={view} />}
     </section>
+  );
+}
+
+/** Of those who are to be called back so many are shown, the oldest; the others are counted. */
+const OWED_SHOWN = 8;
+
+/** Who hung up and keeps the place. Nobody suffers on the line: no colours. */
+function Callbacks({ view }: { view: BoardView }) {
+  const t = words.value.board;
+  const oldestFirst = [...view.callbacks].sort((a, b) => a.since - b.since);
+  const more = oldestFirst.length - OWED_SHOWN;
+  const state = (owed: Owed) =>
+    owed.state === "offered" ? t.offered : owed.state === "dialled" ? t.dialled : "";
+  return (
+    <div class="owed">
+      <h2>
+        {t.callbacks} <span class="number">{count(view.callbacks.length)}</span>
+      </h2>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">{t.topic}</th>
+            <th scope="col">{t.placeSince}</th>
+            <th scope="col" class="figure">
+              {t.tries}
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {oldestFirst.slice(0, OWED_SHOWN).map((owed) => (
+            <tr key={owed.entry}>
+              <td>
+                {topicName(view, owed.topic)}
+                {state(owed) !== "" && <span class="tag">{state(owed)}</span>}
+              </td>
+              <td>{moment(owed.since, now.value)}</td>
+              <td class="figure">{count(owed.tries)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {more > 0 && <p class="quiet-text">{t.moreOwed(count(more))}</p>}
+    </div>
   );
 }
 

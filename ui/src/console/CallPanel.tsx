@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import type { Call, ConsoleView, Offer, WrapUp } from "../api/types";
-import { label, word, words } from "../i18n";
+import { count, label, moment, word, words } from "../i18n";
 import { now, serverNow } from "../lib/clock";
 import { duration, phone } from "../lib/format";
 import { useShortcuts } from "../lib/keys";
@@ -85,7 +85,9 @@ function Offered({ store, view, offer }: Props & { offer: Offer }) {
     <div class="offer">
       <div class="offer-head">
         <div>
-          <p class="eyebrow">{t.incoming}</p>
+          <p class="eyebrow">
+            {offer.callback ? `${t.callback}, ${t.attempt(count(offer.tries + 1))}` : t.incoming}
+          </p>
           <h2>{label(offer.topic.label)}</h2>
         </div>
         <Countdown offer={offer} />
@@ -93,15 +95,20 @@ function Offered({ store, view, offer }: Props & { offer: Offer }) {
       <Facts>
         <dt>{t.speaks}</dt>
         <dd>{languageName(offer.language)}</dd>
-        <dt>{t.waited}</dt>
-        <dd>{duration(offer.waited_ms + now.value - offer.offered_at)}</dd>
+        <dt>{offer.callback ? t.since : t.waited}</dt>
+        <dd>
+          {offer.callback
+            ? moment(offer.offered_at - offer.waited_ms, now.value)
+            : duration(offer.waited_ms + now.value - offer.offered_at)}
+        </dd>
         <dt>{t.caller}</dt>
         <dd>{offer.caller === null ? t.withheld : phone(offer.caller)}</dd>
       </Facts>
       <div class="actions">
         {answersHere ? (
           <button type="button" class="go big" disabled={answering} onClick={answer}>
-            {answering ? t.answering : t.answer} <kbd>F2</kbd>
+            {offer.callback ? (answering ? t.calling : t.call) : answering ? t.answering : t.answer}{" "}
+            <kbd>F2</kbd>
           </button>
         ) : (
           <p class="hint-big">{kind === "phone" ? t.phoneHint : t.sipHint}</p>
@@ -110,7 +117,9 @@ function Offered({ store, view, offer }: Props & { offer: Offer }) {
           {t.decline} <kbd>F9</kbd>
         </button>
       </div>
-      <p class="hint">{store.ring.silenced.value && answersHere ? t.soundOff : ""}</p>
+      <p class="hint">
+        {store.ring.silenced.value && answersHere ? t.soundOff : offer.callback ? t.callNote : ""}
+      </p>
     </div>
   );
 }
@@ -173,6 +182,7 @@ function Talk({ store, view, call }: Props & { call: Call }) {
   const phoneState = store.phone.state.value;
   const ownPhone = store.ringsHere(call.line);
   const up = phoneState.session === "up";
+  const warning = talkWarning(store, call);
   useShortcuts({
     F7: ownPhone && up ? () => store.toggleMute() : undefined,
     F8: store.canHold(call.line) && up ? () => store.toggleHold() : undefined,
@@ -194,8 +204,8 @@ function Talk({ store, view, call }: Props & { call: Call }) {
           <li key={text}>{chosen(text, view)}</li>
         ))}
       </ul>
-      <p class="talk-warning" role="alert">
-        {talkWarning(store, call)}
+      <p class={warning === t.diallingNote ? "talk-warning calm" : "talk-warning"} role="alert">
+        {warning}
       </p>
       <div class="actions">
         {ownPhone && (
@@ -234,6 +244,7 @@ function talkWarning(store: ConsoleStore, call: Call): string {
   if (state.problem === "microphone") return t.noMicrophone;
   if (state.problem === "sound") return t.noSound;
   if (call.state === "held") return t.heldLost;
+  if (call.state === "dialling") return t.diallingNote;
   return state.muted ? t.muted : "";
 }
 

@@ -315,8 +315,11 @@ export class ConsoleStore {
       if (leads) void this.accept();
     } else if (offer && offer.id !== before?.offer?.id) {
       const topic = label(offer.topic.label);
-      announce(words.value.offer.announce(topic, languageName(offer.language)), true);
-      if (leads && this.answersHere(offer.line)) this.ring.start(words.value.offer.notify(topic));
+      const t = words.value.offer;
+      const say = offer.callback ? t.announceCallback : t.announce;
+      announce(say(topic, languageName(offer.language)), true);
+      const notify = offer.callback ? t.notifyCallback : t.notify;
+      if (leads && this.answersHere(offer.line)) this.ring.start(notify(topic));
     }
     if (offer || !before?.offer) return;
     this.ring.stop();
@@ -334,6 +337,7 @@ export class ConsoleStore {
     if (view.wrap_up || view.agent.state === "paused") sessionStorage.removeItem(TALK);
     if (view.call?.state === "talking" && !talked) announce(words.value.call.connected, true);
     if (view.wrap_up && !before?.wrap_up) announce(words.value.wrapUp.announce, true);
+    else if (before?.call?.state === "dialling" && !view.call) tell(words.value.call.notReached);
     else if (before?.call && !view.call) announce(words.value.call.over, true);
   }
 

@@ -1,4 +1,5 @@
 /** English. */
+import { board } from "./board.en";
 import { desk } from "./desk.en";
 import type { Dictionary } from "./id";
 
@@ -163,6 +164,15 @@ export const en: Dictionary = {
       `Incoming call. Topic ${topic}, language ${language}. Press F2 to answer.`,
     gone: "That call is gone: the caller hung up, or the time ran out.",
     notify: (topic) => `Incoming call: ${topic}`,
+    callback: "Call back",
+    attempt: (n) => `try ${n}`,
+    call: "Call the citizen",
+    calling: "Connecting you …",
+    since: "Place since",
+    callNote: "The citizen's telephone rings only once you accept.",
+    announceCallback: (topic, language) =>
+      `Call back. Topic ${topic}, language ${language}. Press F2, then the citizen is called.`,
+    notifyCallback: (topic) => `Call back: ${topic}`,
     soundOff: "The ring can't be heard yet: click anywhere in this page.",
     phoneHint: "Pick up your phone, then press 1.",
     sipHint: "Pick up your phone, or press Answer.",
@@ -170,6 +180,9 @@ export const en: Dictionary = {
 
   call: {
     connecting: "Connecting",
+    dialling: "Calling the citizen …",
+    diallingNote: "Stay on the phone. If you hang up, they go back into the queue.",
+    notReached: "The citizen was not reached. There is nothing to note; the system goes on.",
     talking: "Talking",
     held: "The caller hears music",
     ended: "Call ended",
@@ -335,60 +348,7 @@ export const en: Dictionary = {
     badNumber: "Enter a valid number, such as +62811000111.",
   },
 
-  board: {
-    title: "Board",
-    waiting: "Waiting now",
-    nobody: "Nobody is waiting.",
-    topic: "Topic",
-    topics: "By topic",
-    age: "Waiting",
-    longest: "Longest",
-    ready: "Agents ready",
-    agents: "Agents",
-    noAgents: "No agents active.",
-    today: "Today",
-    counts: {
-      in_ivr: "In the voice menu",
-      talking: "Talking",
-      arrived: "Calls arrived",
-      answered: "Answered",
-      abandoned: "Hung up waiting",
-      messages: "Voice messages",
-      cases: "New complaints",
-      left: "Left the queue",
-      service_level: "Service level",
-      abandon_rate: "Abandon rate",
-      longest_wait_s: "Longest wait",
-      average_wait_s: "Average wait",
-    },
-    explain: {
-      in_ivr: "listening to the menu",
-      talking: "with an agent",
-      arrived: "since midnight",
-      answered: "have talked with an agent",
-      abandoned: "from the queue, before an answer",
-      messages: "recorded, became cases",
-      cases: "numbers given out",
-      left: "by a key or a time limit",
-      service_level: "answered within 20 seconds",
-      abandon_rate: "hung up after waiting 5 seconds or more",
-      longest_wait_s: "from queueing to answer or hang-up",
-      average_wait_s: "from queueing to answer",
-    },
-    now: "Right now",
-    byHour: "By hour",
-    hour: "Hour",
-    table: "As a table",
-    offered: "being offered",
-    fine: "fine",
-    long: "long",
-    tooLong: "too long",
-    nobodyReady: "nobody ready",
-    live: "Live",
-    stale: (age) => `Data is ${age} old: connection lost, reconnecting`,
-    connecting: "Connecting …",
-    noCalls: "No calls yet today.",
-  },
+  board,
 
   desk,
 

@@ -1,5 +1,6 @@
 /** Bahasa Indonesia. This dictionary decides which words there are; the others must have the same. */
 import type { AgentState, DeviceKind, Role } from "../api/types";
+import { board } from "./board.id";
 import { desk } from "./desk.id";
 
 const states: Record<AgentState, string> = {
@@ -169,6 +170,15 @@ export const id = {
       `Panggilan masuk. Topik ${topic}, bahasa ${language}. Tekan F2 untuk menjawab.`,
     gone: "Panggilan itu sudah tidak ada: penelepon menutup, atau waktunya habis.",
     notify: (topic: string) => `Panggilan masuk: ${topic}`,
+    callback: "Telepon kembali",
+    attempt: (n: string) => `percobaan ke-${n}`,
+    call: "Telepon warga",
+    calling: "Menghubungkan Anda …",
+    since: "Tempat sejak",
+    callNote: "Telepon warga baru berdering setelah Anda menerima.",
+    announceCallback: (topic: string, language: string) =>
+      `Telepon kembali. Topik ${topic}, bahasa ${language}. Tekan F2, lalu warga ditelepon.`,
+    notifyCallback: (topic: string) => `Telepon kembali: ${topic}`,
     soundOff: "Dering belum bisa berbunyi: klik di mana saja di halaman ini.",
     phoneHint: "Angkat telepon Anda, lalu tekan 1.",
     sipHint: "Angkat pesawat Anda, atau tekan Jawab.",
@@ -176,6 +186,9 @@ export const id = {
 
   call: {
     connecting: "Menyambungkan",
+    dialling: "Menelepon warga …",
+    diallingNote: "Tunggu di telepon. Bila Anda menutup, ia kembali ke antrean.",
+    notReached: "Warga tidak tersambung. Tidak ada yang perlu Anda catat; sistem yang melanjutkan.",
     talking: "Berbicara",
     held: "Penelepon mendengar musik",
     ended: "Panggilan berakhir",
@@ -338,60 +351,7 @@ export const id = {
     badNumber: "Isi nomor yang benar, misalnya +62811000111.",
   },
 
-  board: {
-    title: "Papan",
-    waiting: "Sedang menunggu",
-    nobody: "Tidak ada yang menunggu.",
-    topic: "Topik",
-    topics: "Per topik",
-    age: "Menunggu",
-    longest: "Terlama",
-    ready: "Petugas siap",
-    agents: "Petugas",
-    noAgents: "Tidak ada petugas aktif.",
-    today: "Hari ini",
-    counts: {
-      in_ivr: "Di menu suara",
-      talking: "Berbicara",
-      arrived: "Panggilan masuk",
-      answered: "Dijawab",
-      abandoned: "Menutup saat menunggu",
-      messages: "Pesan suara",
-      cases: "Pengaduan baru",
-      left: "Keluar dari antrean",
-      service_level: "Tingkat layanan",
-      abandon_rate: "Tingkat menutup",
-      longest_wait_s: "Tunggu terlama",
-      average_wait_s: "Tunggu rata-rata",
-    },
-    explain: {
-      in_ivr: "sedang mendengar menu",
-      talking: "sedang dengan petugas",
-      arrived: "sejak tengah malam",
-      answered: "sudah bicara dengan petugas",
-      abandoned: "dari antrean, sebelum dijawab",
-      messages: "direkam dan menjadi kasus",
-      cases: "nomor yang diberikan",
-      left: "dengan tombol atau batas waktu",
-      service_level: "dijawab dalam 20 detik",
-      abandon_rate: "menutup setelah menunggu 5 detik atau lebih",
-      longest_wait_s: "dari antre sampai dijawab atau menutup",
-      average_wait_s: "dari antre sampai dijawab",
-    },
-    now: "Saat ini",
-    byHour: "Per jam",
-    hour: "Jam",
-    table: "Sebagai tabel",
-    offered: "sedang ditawarkan",
-    fine: "wajar",
-    long: "lama",
-    tooLong: "terlalu lama",
-    nobodyReady: "tidak ada yang siap",
-    live: "Langsung",
-    stale: (age: string) => `Data berumur ${age}: sambungan putus, sedang menyambung kembali`,
-    connecting: "Menyambung …",
-    noCalls: "Belum ada panggilan hari ini.",
-  },
+  board,
 
   desk,
 

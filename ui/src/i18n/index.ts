@@ -40,6 +40,9 @@ export const count = (n: number): string => format.count(n, language.value);
 export const percent = (part: number): string => format.percent(part, language.value);
 export const timeOfDay = (at: number): string => format.timeOfDay(at, language.value);
 export const dayOnly = (at: number): string => format.day(at, language.value);
+/** A moment of the day of `today` by its time alone, another one with its day. */
+export const moment = (at: number, today: number): string =>
+  dayOnly(at) === dayOnly(today) ? timeOfDay(at) : dayAndTime(at);
 export const dayAndTime = (at: number): string => format.dayAndTime(at, language.value);
 
 /** An error in words, and how to go on. */
