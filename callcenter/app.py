@@ -185,12 +185,9 @@ def assemble(
     simulator = asterisk = twilio = watch = None
     if settings.simulator:
         sound = sounds.address if speaks else None
+        allowed = settings.callback_prefixes
         simulator = SimulatorLine(
-            clock,
-            paced=paced,
-            patience_s=TYPING_S,
-            sound=sound,
-            prefixes=settings.callback_prefixes,
+            clock, paced=paced, patience_s=TYPING_S, sound=sound, prefixes=allowed
         )
     if settings.asterisk_ari_url is not None:
         asterisk = asterisk_line(settings, voice)
