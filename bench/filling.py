@@ -92,11 +92,9 @@ def fill(url: str, secret: str, cases: int, now: int, seed: int = 1) -> None:
     models = _models(keys, now)
     engine = create_engine(parse_url(url))
     with engine.begin() as connection:
-        if connection.dialect.name == "sqlite":
-            for pragma in _FAST:
-                connection.exec_driver_sql(f"PRAGMA {pragma}")
-        copies = _copies(models, keys, rng, cases, now)
+        rebuild = _without_indexes(connection)
         facts = 0
+        copies = _copies(models, keys, rng, cases, now)
         while some := list(islice(copies, ROWS_AT_ONCE)):
             merged: Rows = {}
             for rows in some:
@@ -110,11 +108,56 @@ def fill(url: str, secret: str, cases: int, now: int, seed: int = 1) -> None:
         last = bytes(32)
         head = {"id": 1, "seq": facts, "hash": last, "mac": _head_mac(keys.audit, facts, last)}
         connection.execute(insert(fact_head), head)
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT setval('fact_id_seq', :last)"), {"last": facts})
+        for statement in rebuild:
+            connection.exec_driver_sql(statement)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("ANALYZE"))
+        # As autovacuum would have done long ago; SQLite has no such thing.
+        vacuum = "VACUUM (ANALYZE)" if connection.dialect.name == "postgresql" else "ANALYZE"
+        connection.exec_driver_sql(vacuum)
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("CHECKPOINT")
     engine.dispose()
+
+
+def _without_indexes(connection: Connection) -> list[str]:
+    """Make the tables quick to fill; gives the statements that make them whole again.
+
+    Millions of rows in no order, one by one into indexes larger than PostgreSQL's memory, take
+    long. Made afterwards the indexes are the same, and every key is checked all the same.
+    """
+    if connection.dialect.name == "sqlite":
+        for pragma in _FAST:
+            connection.exec_driver_sql(f"PRAGMA {pragma}")
+        return []
+    names = [table.name for table in _ORDER]
+    again = [
+        "SET LOCAL maintenance_work_mem = '1GB'",
+        f"SELECT setval('fact_id_seq', (SELECT max(id) FROM {fact.name}))",
+    ]
+    found = connection.execute(_CONSTRAINTS, {"names": names}).all()
+    for name, table, _ in found:
+        connection.exec_driver_sql(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"')
+    alone = connection.execute(_INDEXES, {"names": names}).all()
+    for name, _ in alone:
+        connection.exec_driver_sql(f'DROP INDEX "{name}"')
+    again += [definition for _, definition in alone]
+    # Keys before what refers to them: the other way round than they were dropped.
+    again += [
+        f'ALTER TABLE {table} ADD CONSTRAINT "{name}" {definition}'
+        for name, table, definition in reversed(found)
+    ]
+    return again
+
+
+#: Those that refer to a key before the keys.
+_CONSTRAINTS: Final = text("""
+    SELECT conname, conrelid::regclass::text, pg_get_constraintdef(oid) FROM pg_constraint,
+      (SELECT CAST(:names AS regclass[]) AS filled) AS these
+    WHERE contype IN ('f', 'p', 'u') AND (conrelid = ANY (filled) OR confrelid = ANY (filled))
+    ORDER BY contype = 'f' DESC, oid""")
+_INDEXES: Final = text(
+    "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = ANY (:names) ORDER BY indexname"
+)
 
 
 # --- models ---------------------------------------------------------------------------------------
