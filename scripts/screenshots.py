@@ -75,18 +75,36 @@ def ask(served: Served, path: str, body: dict[str, str] | None = None) -> dict[s
         return answer
 
 
-def caller_waits(served: Served, number: str, topic: str) -> None:
-    """A caller with a new complaint, who chooses ``topic`` and is in the queue."""
+def caller_waits(served: Served, number: str, topic: str) -> object:
+    """A caller with a new complaint, who chooses ``topic`` and is in the queue; their call."""
     call = ask(served, "/simulator/calls", {"from": number, "to": "1500630"})["call"]
     for key in ("1", topic):
         wait_for(served, call, "keys")
         ask(served, f"/simulator/calls/{call}/keys", {"keys": key})
     wait_for(served, call, "music")
+    return call
 
 
-def wait_for(served: Served, call: object, what: str) -> None:
+def calls_back(served: Served, pictures: Pictures, agent: Page) -> None:
+    """A caller keeps the place; ``agent``, who is paused, becomes ready, has them called, and lets
+    them be."""
+    call = caller_waits(served, "+628110002230", "1")
+    ask(served, f"/simulator/calls/{call}/keys", {"keys": "1"})
+    wait_for(served, call, "gone", "state")
+    agent.keyboard.press("F4")
+    agent.wait_for_selector(".offer .countdown .left")
+    pictures.take(agent, "console-callback")
+    agent.keyboard.press("F2")
+    agent.wait_for_selector(".talk-state.dialling")
+    pictures.take(agent, "console-dialling")
+    agent.keyboard.press("F9")
+    agent.wait_for_selector(".notice")
+    agent.keyboard.press("Escape")
+
+
+def wait_for(served: Served, call: object, what: str, of: str = "wait") -> None:
     deadline = time.monotonic() + LIMIT_S
-    while ask(served, f"/simulator/calls/{call}?after=1000")["wait"] != what:
+    while ask(served, f"/simulator/calls/{call}?after=1000")[of] != what:
         if time.monotonic() > deadline:
             raise TimeoutError(f"the caller does not come to {what}")
         time.sleep(0.05)
@@ -107,7 +125,7 @@ def story(served: Served, pictures: Pictures) -> None:
     agent = pictures.open()
     sign_in(agent, served, "agen")
     agent.wait_for_selector(".state-bar")
-    agent.keyboard.press("F4")
+    calls_back(served, pictures, agent)
     agent.wait_for_selector(".state-bar.good")
     pictures.take(agent, "console-ready")
 

@@ -72,9 +72,10 @@ beforeEach(() => {
 
 test("an offer to call back says so, which try it is, and since when the place is had", () => {
   const shown = panel({ offer });
-  expect(shown.querySelector(".eyebrow")?.textContent).toBe("Telepon kembali, percobaan ke-2");
+  expect(shown.querySelector(".eyebrow")?.textContent).toBe("Telepon kembali");
+  expect(shown.querySelector(".facts")?.textContent).toContain("Percobaanke-2");
   expect(shown.querySelector("button.go")?.textContent).toContain("Telepon warga");
-  expect(shown.textContent).toContain("berdering setelah Anda menerima");
+  expect(shown.textContent).toContain("Warga ditelepon setelah Anda menerima");
   expect(shown.querySelector(".facts")?.textContent).toContain(
     `Tempat sejak${timeOfDay(NOON - 2 * HOUR, "id")}`,
   );
@@ -89,7 +90,7 @@ test("somebody who waits on the line is a call that comes in, as ever", () => {
   const shown = panel({ offer: { ...offer, callback: false, tries: 0 } });
   expect(shown.querySelector(".eyebrow")?.textContent).toBe("Panggilan masuk");
   expect(shown.querySelector("button.go")?.textContent).toContain("Jawab");
-  expect(shown.textContent).not.toContain("berdering setelah Anda menerima");
+  expect(shown.textContent).not.toContain("setelah Anda menerima");
 });
 
 test("while the citizen is called the panel says so without alarm, and can be left", () => {

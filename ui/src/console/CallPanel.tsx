@@ -85,9 +85,7 @@ function Offered({ store, view, offer }: Props & { offer: Offer }) {
     <div class="offer">
       <div class="offer-head">
         <div>
-          <p class="eyebrow">
-            {offer.callback ? `${t.callback}, ${t.attempt(count(offer.tries + 1))}` : t.incoming}
-          </p>
+          <p class="eyebrow">{offer.callback ? t.callback : t.incoming}</p>
           <h2>{label(offer.topic.label)}</h2>
         </div>
         <Countdown offer={offer} />
@@ -101,6 +99,12 @@ function Offered({ store, view, offer }: Props & { offer: Offer }) {
             ? moment(offer.offered_at - offer.waited_ms, now.value)
             : duration(offer.waited_ms + now.value - offer.offered_at)}
         </dd>
+        {offer.callback && (
+          <>
+            <dt>{t.attempt}</dt>
+            <dd>{t.nth(count(offer.tries + 1))}</dd>
+          </>
+        )}
         <dt>{t.caller}</dt>
         <dd>{offer.caller === null ? t.withheld : phone(offer.caller)}</dd>
       </Facts>
