@@ -327,6 +327,8 @@ def _fill_up(connection: Connection, case: str) -> None:
     connection.execute(
         insert(tables.external_ref), {"case": case, "system": "POLRI", "ref": "LP/1", "at": 1}
     )
+    code = {"case": case, "code_hash": "h", "until": 1, "tries": 0}
+    connection.execute(insert(tables.pin_code), code)
     tried = {"id": "p-1", "case": case, "call": "call-1", "caller_hash": "h", "at": 1}
     connection.execute(insert(tables.pin_attempt), tried)
     wrote = {
