@@ -15,6 +15,15 @@ def simulated(hotline: Journey) -> SimulatorLine:
     return line
 
 
+async def kept(hotline: Journey) -> Agent:
+    """A caller has kept the place, and an agent has come since."""
+    sari = await hotline.agent("sari", ready=False)
+    caller = await hotline.dial()
+    await caller.press("1", "1", "1")
+    await caller.hang_up()
+    return await sari.ready()
+
+
 async def accepts(agent: Agent, tries: int) -> None:
     """The agent takes the callback that is offered; the caller was called ``tries`` times."""
     offer = await agent.offer()
@@ -23,13 +32,17 @@ async def accepts(agent: Agent, tries: int) -> None:
     assert (await agent.console())["call"]["state"] == "dialling"
 
 
-async def answered(hotline: Journey, agent: Agent) -> Caller:
-    """Whoever picks up learns nothing, and says by a key that it is they."""
+async def picks_up(hotline: Journey) -> Caller:
     leg = simulated(hotline).rung(SARI)
     assert leg is not None
     await simulated(hotline).pick_up(leg)
     await hotline.settle()
-    back = Caller(hotline, leg)
+    return Caller(hotline, leg)
+
+
+async def answered(hotline: Journey, agent: Agent) -> Caller:
+    """Whoever picks up learns nothing, and says by a key that it is they."""
+    back = await picks_up(hotline)
     heard = await back.heard()
     assert "telepon kembali yang diminta dari nomor ini" in heard
     assert "engaduan" not in heard
@@ -117,17 +130,9 @@ async def test_nobody_answers_and_is_called_no_more(hotline: Journey) -> None:
 
 
 async def test_whoever_needs_it_no_more_is_not_called_again(hotline: Journey) -> None:
-    sari = await hotline.agent("sari", ready=False)
-    caller = await hotline.dial()
-    await caller.press("1", "1", "1")
-    await caller.hang_up()
-    await sari.ready()
+    sari = await kept(hotline)
     await accepts(sari, 0)
-    leg = simulated(hotline).rung(SARI)
-    assert leg is not None
-    await simulated(hotline).pick_up(leg)
-    await hotline.settle()
-    await Caller(hotline, leg).press("2")
+    await (await picks_up(hotline)).press("2")
     await hotline.pass_time(1000)
     assert (await sari.console())["agent"]["state"] == "ready"
     assert await sari.offer() is None
@@ -145,19 +150,11 @@ async def test_a_withheld_number_is_not_called_back(hotline: Journey) -> None:
 
 async def test_an_agent_who_stops_the_dialling_costs_the_caller_nothing(hotline: Journey) -> None:
     """The telephone rings on; who answers it is the first in the queue."""
-    sari = await hotline.agent("sari", ready=False)
-    caller = await hotline.dial()
-    await caller.press("1", "1", "1")
-    await caller.hang_up()
-    await sari.ready()
+    sari = await kept(hotline)
     await accepts(sari, 0)
     call = (await sari.console())["call"]["id"]
     await sari.hang_up(call)
-    leg = simulated(hotline).rung(SARI)
-    assert leg is not None
-    await simulated(hotline).pick_up(leg)
-    await hotline.settle()
-    back = Caller(hotline, leg)
+    back = await picks_up(hotline)
     await back.press("1")
     assert await back.waits_for() == "music"
     budi = await hotline.agent("budi")
