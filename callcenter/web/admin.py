@@ -76,6 +76,16 @@ class BoardGauges(Collector):
         yield GaugeMetricFamily(
             "callcenter_longest_wait_seconds", "Of those who wait", longest / 1000
         )
+        owed = GaugeMetricFamily(
+            "callcenter_callbacks_owed", "Callers to be called back", labels=["state"]
+        )
+        for state in sorted({one.state for one in view.callbacks}):
+            owed.add_metric([state], sum(one.state == state for one in view.callbacks))
+        yield owed
+        oldest = view.at - view.callbacks[0].since if view.callbacks else 0
+        yield GaugeMetricFamily(
+            "callcenter_oldest_callback_seconds", "Of those to be called back", oldest / 1000
+        )
         agents = GaugeMetricFamily("callcenter_agents", "Agents signed on", labels=["state"])
         for state in sorted({one.state for one in view.agents}):
             agents.add_metric([state], sum(one.state == state for one in view.agents))

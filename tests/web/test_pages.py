@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import UTC
 from pathlib import Path
+from typing import cast
 
 import httpx2
 import pytest
+from prometheus_client.core import CollectorRegistry
 
 from callcenter.db import DatabaseAway
+from callcenter.db.facts import Fact, SealedFact
+from callcenter.stats.board import Board, BoardView
 from callcenter.web import make_web
+from callcenter.web.admin import BoardGauges
+from callcenter.web.hub import Hub
 from tests.web.conftest import House
 
 
@@ -151,6 +158,37 @@ async def test_metrics_are_for_this_machine_or_for_who_may_read_them(house: Hous
     for username, status in (("admin", 200), ("agen2", 403)):
         browser = await house.signed_in(username)
         assert (await browser.get("/metrics", headers=from_afar)).status_code == status
+
+
+class _Hub:
+    def __init__(self, board: Board) -> None:
+        self._board = board
+
+    def view(self) -> BoardView:
+        return self._board.view(20_000)
+
+    def count(self, *, board: bool) -> int:
+        return int(board)
+
+
+def _kept(seq: int, at: int, kind: str = "place_kept") -> SealedFact:
+    data = {"topic": "upah", "waited_ms": 1000, "tries": 1}
+    return SealedFact(seq, Fact(kind=kind, at=at, entry=f"e{seq % 10}", data=data))
+
+
+def test_the_gauges_count_who_is_to_be_called_back() -> None:
+    board = Board(UTC)
+    gauges = BoardGauges(cast(Hub, _Hub(board)))
+    figures = CollectorRegistry()
+    figures.register(gauges)
+    assert figures.get_sample_value("callcenter_oldest_callback_seconds") == 0
+    board.apply([_kept(1, 5_000), _kept(2, 9_000), _kept(3, 9_000), _kept(11, 9_500, "dialled")])
+    owed = {
+        state: figures.get_sample_value("callcenter_callbacks_owed", {"state": state})
+        for state in ("waiting", "dialled", "offered")
+    }
+    assert owed == {"waiting": 2, "dialled": 1, "offered": None}
+    assert figures.get_sample_value("callcenter_oldest_callback_seconds") == 16
 
 
 async def test_the_interface_describes_itself(house: House) -> None:
