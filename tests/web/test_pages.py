@@ -172,7 +172,7 @@ class _Hub:
 
 
 def _kept(seq: int, at: int, kind: str = "place_kept") -> SealedFact:
-    data = {"topic": "upah", "waited_ms": 1000, "tries": 1}
+    data: dict[str, str | int | bool] = {"topic": "upah", "waited_ms": 1000, "tries": 1}
     return SealedFact(seq, Fact(kind=kind, at=at, entry=f"e{seq % 10}", data=data))
 
 
