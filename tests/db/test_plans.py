@@ -14,8 +14,9 @@ from callcenter.cases.service import CaseForm
 from callcenter.db import Database
 from callcenter.db.keys import Keys
 from tests.db.test_cases import DAY_MS
-from tests.db.test_post import Office, followed_up, routed
+from tests.db.test_post import Office, followed_up
 from tests.db.test_search import AGENT, PHONE, TRIAGE, WEST_JAVA, Finder
+from tests.db.work import routed
 from tests.hotline import Hotline
 
 #: What a statement is run with.

@@ -35,7 +35,7 @@ from callcenter.messages import texts
 from callcenter.messages.model import Channel, Event, Letter
 from callcenter.messages.rules import Allowed
 from tests.db.test_cases import DAY_MS
-from tests.db.work import Desk
+from tests.db.work import Desk, accepted, routed
 from tests.rules.cases.kit import shipped_rules
 from tests.rules.histories import OPEN
 
@@ -126,20 +126,6 @@ def desk(database: Database, keys: Keys) -> Desk:
 @pytest.fixture
 def office(database: Database, keys: Keys) -> Office:
     return Office(database, keys)
-
-
-def routed(desk: Desk, unit: str = "P32") -> str:
-    case = desk.filed(province="33" if unit == SILENT else "32")
-    desk.move(case, E.VERIFY, A.TRIAGE, "tri")
-    desk.move(case, E.ROUTE, A.TRIAGE, "tri", unit=unit)
-    return case
-
-
-def accepted(desk: Desk) -> str:
-    case = routed(desk)
-    desk.now += 1
-    desk.move(case, E.ACCEPT, A.OFFICER, "officer")
-    return case
 
 
 DESK = "p32@unit.example.go.id"
@@ -272,7 +258,7 @@ def test_a_reporter_hears_that_the_head_was_told_only_when_that_is_true(office: 
 
 
 def test_a_unit_without_an_address_is_phoned_at_once(office: Office) -> None:
-    case = routed(office, SILENT)
+    case = routed(office, SILENT, "33")
     (found,) = office.to_phone(office.now)
     assert (found.case, found.unit, found.since, found.told_at) == (case, SILENT, office.now, None)
     assert office.put(case) == [("unit_waiting", "refused", "no_address")]

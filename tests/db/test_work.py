@@ -20,7 +20,7 @@ from callcenter.cases.work.telling import Tell, Whom
 from callcenter.db import Database
 from callcenter.db.keys import Keys
 from tests.db.test_cases import DAY_MS
-from tests.db.work import Desk
+from tests.db.work import Desk, accepted, routed
 from tests.rules.histories import OPEN
 
 E, A, S = CaseEvent, Actor, CaseStatus
@@ -29,20 +29,6 @@ E, A, S = CaseEvent, Actor, CaseStatus
 @pytest.fixture
 def desk(database: Database, keys: Keys) -> Desk:
     return Desk(database, keys)
-
-
-def routed(desk: Desk, unit: str = "P32") -> str:
-    case = desk.filed()
-    desk.move(case, E.VERIFY, A.TRIAGE, "tri")
-    desk.move(case, E.ROUTE, A.TRIAGE, "tri", unit=unit)
-    return case
-
-
-def accepted(desk: Desk) -> str:
-    case = routed(desk)
-    desk.now += 1
-    desk.move(case, E.ACCEPT, A.OFFICER, "officer")
-    return case
 
 
 # --- moved ----------------------------------------------------------------------------------------

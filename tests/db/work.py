@@ -138,3 +138,19 @@ class Desk(Store):
         work = self.hand(case)
         dues = [clock.due for clock in work.clocks() if runs(clock)]
         return min([*dues, *(one.due_at for one in work.pressed)], default=None)
+
+
+def routed(desk: Desk, unit: str = "P32", province: str = "32") -> str:
+    """A complaint that waits for ``unit`` to accept it."""
+    case = desk.filed(province=province)
+    desk.move(case, CaseEvent.VERIFY, Actor.TRIAGE, "tri")
+    desk.move(case, CaseEvent.ROUTE, Actor.TRIAGE, "tri", unit=unit)
+    return case
+
+
+def accepted(desk: Desk) -> str:
+    """A complaint that an officer works on."""
+    case = routed(desk)
+    desk.now += 1
+    desk.move(case, CaseEvent.ACCEPT, Actor.OFFICER, "officer")
+    return case

@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from tests.e2e.application import Application, flows_with_hours
 from tests.e2e.asterisk import Asterisk, free_port, running_asterisk
 from tests.e2e.exchange import Exchange
 from tests.e2e.journeys import Journey, journey
 from tests.e2e.phones import Phones
+from tests.e2e.served import People, Served, browsing, serving
 from tests.e2e.wire import Wire
 
 #: What every story with telephones needs.
@@ -108,3 +110,26 @@ async def hotline(tmp_path: Path) -> AsyncIterator[Journey]:
     """The application with simulated telephones, on a clock that jumps."""
     async with journey(tmp_path) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium for the tests of a file; mark them ``needs("chromium", "pages")``."""
+    with browsing() as launched:
+        yield launched
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The application, simulated telephones and all, in a process of its own; for a file."""
+    with serving(tmp_path_factory.mktemp("served")) as running:
+        yield running
+
+
+@pytest.fixture
+def people(browser: Browser) -> Iterator[People]:
+    """Who opens pages; afterwards none has seen an error."""
+    all_of_them = People(browser)
+    yield all_of_them
+    all_of_them.close()
+    assert all_of_them.wrong == []

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import time
 from collections.abc import AsyncIterator, Mapping
 from functools import cache, partial
 from pathlib import Path
@@ -38,7 +39,7 @@ from callcenter.people.permissions import Role
 from callcenter.people.sign_ins import IDLE_MS
 from callcenter.queue import service as queue
 from callcenter.topics import uppers
-from tests.waiting import until
+from tests.waiting import LIMIT_S, until
 
 T = TypeVar("T")
 
@@ -302,9 +303,10 @@ class Journey:
     # --- time ---------------------------------------------------------------------------------
 
     async def settle(self) -> None:
-        """Until everything that happens at this moment has happened."""
-        quiet = 0
+        """Until everything that happens at this moment has happened; fails after LIMIT_S."""
+        quiet, deadline = 0, time.monotonic() + LIMIT_S
         while quiet < QUIET:
+            assert time.monotonic() < deadline, "something goes on and on"
             await asyncio.sleep(0.002)
             due = await self.app.db.read(partial(timers.due, now=self.clock.now()))
             busy = self.app.performer.busy or self.app.calls.fetching or due

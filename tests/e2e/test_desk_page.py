@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.e2e.served import LIMIT_MS, People, Served, browsing, serving, sign_in
+from tests.e2e.served import LIMIT_MS, People, Served, sign_in
 
 pytestmark = pytest.mark.needs("chromium", "pages")
 expect.set_options(timeout=LIMIT_MS)
@@ -16,26 +15,6 @@ expect.set_options(timeout=LIMIT_MS)
 STORY = "Upah September dan Oktober belum dibayar."
 #: The province whose officer is among the first accounts.
 UNIT = "P32"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as launched:
-        yield launched
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with serving(tmp_path_factory.mktemp("desk")) as running:
-        yield running
-
-
-@pytest.fixture
-def people(browser: Browser) -> Iterator[People]:
-    all_of_them = People(browser)
-    yield all_of_them
-    all_of_them.close()
-    assert all_of_them.wrong == []
 
 
 @pytest.fixture

@@ -87,7 +87,7 @@ def a_caller_hangs_up_in_the_menu(hotline: Application, exchange: Exchange, phon
     caller.press("1")
     wait_stage(hotline, call, "topic")
     caller.hang_up()
-    until(lambda: row(hotline, call).state == "ended", "the call has ended")  # type: ignore[attr-defined]
+    until(lambda: row(hotline, call).state == "ended", "the call has ended")
     ended: Any = row(hotline, call)
     assert (ended.stage, ended.cause, ended.case) == ("topic", "hung_up", None)
     assert not hotline.rows("SELECT 1 FROM call_case WHERE call = :c", c=call)
@@ -148,13 +148,13 @@ def a_wrong_number_and_wrong_pins(hotline: Application, exchange: Exchange, phon
     call = call_of(hotline, exchange, thief)
     thief.press("2" + swapped)
     until(lambda: told(hotline, call) >= 3, "the number is refused")
-    assert (row(hotline, call).stage, tries()) == ("ask_number", 0)  # type: ignore[attr-defined]
+    assert (row(hotline, call).stage, tries()) == ("ask_number", 0)
     for n in range(1, 4):
         thief.press(number + wrong)
         until(lambda n=n: tries() == n, "a PIN is refused")  # type: ignore[misc]
     # The third one leads to a person, or where none is there for it, to a message.
-    until(lambda: row(hotline, call).case is not None, "a person is offered")  # type: ignore[attr-defined]
-    assert row(hotline, call).case != case  # type: ignore[attr-defined]
+    until(lambda: row(hotline, call).case is not None, "a person is offered")
+    assert row(hotline, call).case != case
     thief.hang_up()
     for n in (4, 5):
         (again,) = phones.call(f"+628230001{n}")
@@ -184,12 +184,12 @@ def an_accident_now(hotline: Application, exchange: Exchange, phones: Phones) ->
     (waits,) = phones.call("+6282400001")
     first = call_of(hotline, exchange, waits)
     waits.press("142")
-    until(lambda: row(hotline, first).state == "waiting", "somebody waits")  # type: ignore[attr-defined]
+    until(lambda: row(hotline, first).state == "waiting", "somebody waits")
     (caller,) = phones.call("+6282400002", tone=440)
     call = call_of(hotline, exchange, caller)
     pressed = time.time()
     caller.press("3")
-    until(lambda: row(hotline, call).state == "waiting", "the caller waits", 40)  # type: ignore[attr-defined]
+    until(lambda: row(hotline, call).state == "waiting", "the caller waits", 40)
     assert caller.heard(pressed).loudness() > 0.001
     order = hotline.rows("SELECT call FROM entry WHERE topic = 'k3' ORDER BY rank")
     assert [entry.call for entry in order] == [call, first]
@@ -262,7 +262,7 @@ def nobody_is_free_and_the_caller_is_called_back(
     (caller,) = phones.call("+6282600000001")
     first = call_of(hotline, exchange, caller)
     caller.press("15")
-    until(lambda: row(hotline, first).state == "waiting", "the caller waits", 40)  # type: ignore[attr-defined]
+    until(lambda: row(hotline, first).state == "waiting", "the caller waits", 40)
     caller.press("1")
     until(lambda: "place_kept" in kinds(hotline, first), "the place is kept", 40)
     caller.wait_over()

@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.capabilities import ROOT, require
 from tests.e2e.served import (
     LIMIT_MS,
     People,
     Served,
-    browsing,
     call_the_hotline,
     serving,
     sign_in,
@@ -25,26 +24,6 @@ from tests.e2e.served import (
 pytestmark = pytest.mark.needs("chromium", "pages")
 
 expect.set_options(timeout=LIMIT_MS)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as launched:
-        yield launched
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with serving(tmp_path_factory.mktemp("pages")) as running:
-        yield running
-
-
-@pytest.fixture
-def people(browser: Browser) -> Iterator[People]:
-    all_of_them = People(browser)
-    yield all_of_them
-    all_of_them.close()
-    assert all_of_them.wrong == []
 
 
 def be_ready(page: Page, served: Served) -> None:

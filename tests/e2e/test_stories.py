@@ -9,8 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
+from sqlalchemy import Row
 
 from callcenter.line import Device, DeviceKind
 from tests.e2e.application import Application, Person
@@ -32,13 +34,15 @@ def call_of(hotline: Application, exchange: Exchange, caller: Phone) -> str:
     return str(hotline.call_of(exchange.leg_of(caller.number)).id)
 
 
-def row(hotline: Application, call: str) -> object:
+def row(hotline: Application, call: str) -> Row[Any]:
+    """A call, as it is in the database."""
+    found: Row[Any]
     (found,) = hotline.rows("SELECT * FROM call WHERE id = :call", call=call)
     return found
 
 
 def wait_stage(hotline: Application, call: str, stage: str) -> None:
-    until(lambda: row(hotline, call).stage == stage, f"the caller comes to {stage}")  # type: ignore[attr-defined]
+    until(lambda: row(hotline, call).stage == stage, f"the caller comes to {stage}")
 
 
 def kinds(hotline: Application, call: str) -> list[str]:
@@ -85,17 +89,17 @@ def silence_and_wrong_keys(hotline: Application, exchange: Exchange, phones: Pho
 
     said = told()
     until(lambda: told() == said + 1, "silence is answered", 40)
-    assert row(hotline, call).stage == "top"  # type: ignore[attr-defined]
+    assert row(hotline, call).stage == "top"
     caller.press("8")
     until(lambda: told() == said + 2, "a wrong key is answered")
-    assert row(hotline, call).stage == "top"  # type: ignore[attr-defined]
+    assert row(hotline, call).stage == "top"
     pressed = time.time()
     wait_hears_anything(caller, pressed)
     caller.press("1")
     wait_stage(hotline, call, "topic")
     caller.hang_up()
-    until(lambda: row(hotline, call).state == "ended", "the call has ended")  # type: ignore[attr-defined]
-    assert row(hotline, call).cause == "hung_up"  # type: ignore[attr-defined]
+    until(lambda: row(hotline, call).state == "ended", "the call has ended")
+    assert row(hotline, call).cause == "hung_up"
 
 
 def nobody_comes_and_the_next_one_is_asked(
@@ -168,7 +172,7 @@ def the_caller_hangs_up_while_the_agent_answers(
     rings.answer()
     caller.hang_up()
     rings.wait_over()
-    until(lambda: row(hotline, call).state == "ended", "the call has ended")  # type: ignore[attr-defined]
+    until(lambda: row(hotline, call).state == "ended", "the call has ended")
     state = desk.console.state
     # Either order is right; nobody is left hanging.
     assert state in ("ready", "wrap_up")
