@@ -40,7 +40,7 @@ def allowed(settings: Settings, lines: Mapping[str, Line]) -> Outgoing:
 def refusal(outgoing: Outgoing, line: str, number: str | None, today_each: int) -> str | None:
     """Why a caller is not called back, None: they are. ``number``: in E.164, None when withheld;
     ``today_each``: how often it was called in the last 24 hours."""
-    if line not in outgoing.lines:
+    if line not in outgoing.lines or outgoing.a_day == 0:
         return "line"
     if number is None:
         return "withheld"

@@ -14,12 +14,14 @@ const fine: Circumstances = {
   microphone: "granted",
   state: "ready",
   device: simulated,
+  dialling: false,
   talksHere: false,
 };
 
 const cases: [string, Partial<Circumstances>, Reach][] = [
   ["all is well", {}, "yes"],
   ["the browser's phone is registered", { device: browser, phone: registered }, "yes"],
+  ["the citizen is being called", { state: "offered", dialling: true }, "dialling"],
   ["the server is not there", { link: "lost" }, "lost"],
   ["the server is not there while talking", { link: "lost", state: "talking" }, "lostTalking"],
   ["another tab has the phone", { leader: "follower" }, "otherTab"],

@@ -11,6 +11,15 @@ const HOUR = 3_600_000;
 const topic = { code: "upah", label: { id: "Upah", en: "Wages" } };
 const NOON = new Date(2026, 10, 24, 12).getTime();
 
+const places: HTMLElement[] = [];
+
+/** A place that is emptied after the test: what is on the page listens to keys. */
+function made(): HTMLElement {
+  const place = document.createElement("div");
+  places.push(place);
+  return place;
+}
+
 function panel(change: Partial<ConsoleView>): HTMLElement {
   const view: ConsoleView = {
     seq: 1,
@@ -30,7 +39,7 @@ function panel(change: Partial<ConsoleView>): HTMLElement {
     today: { answered: 0, missed: 0 },
     ...change,
   };
-  const place = document.createElement("div");
+  const place = made();
   render(<CallPanel store={new ConsoleStore("a1")} view={view} />, place);
   return place;
 }
@@ -67,7 +76,10 @@ const call: Call = {
 beforeEach(() => {
   vi.useFakeTimers({ now: NOON, toFake: ["Date"] });
   setLanguage("id");
-  return () => vi.useRealTimers();
+  return () => {
+    for (const place of places.splice(0)) render(null, place);
+    vi.useRealTimers();
+  };
 });
 
 test("an offer to call back says so, which try it is, and since when the place is had", () => {
@@ -140,7 +152,7 @@ async function board(callbacks: Owed[]): Promise<HTMLElement> {
       close() {}
     },
   );
-  const place = document.createElement("div");
+  const place = made();
   render(<Board />, place);
   await vi.waitFor(() => expect(place.querySelector(".board-grid")).not.toBeNull());
   vi.unstubAllGlobals();

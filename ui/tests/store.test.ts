@@ -269,5 +269,6 @@ test("a callback is announced as one, and a citizen who is not reached leaves a 
   const place = document.createElement("div");
   render(h(Notices, {}), place);
   expect(place.querySelector(".notice.note")?.textContent).toContain("was not reached");
+  render(null, place);
   setLanguage("id");
 });

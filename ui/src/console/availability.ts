@@ -16,6 +16,8 @@ export interface Circumstances {
   microphone: Microphone;
   state: AgentState;
   device: Device;
+  /** The offer was accepted, and its citizen is being called. */
+  dialling: boolean;
   /** The server has us talking through the phone in this page. */
   talksHere: boolean;
 }
@@ -24,6 +26,7 @@ export interface Circumstances {
 export type Reach =
   | "yes"
   | "offered"
+  | "dialling"
   | "talking"
   | "talkSilent"
   | "wrapUp"
@@ -53,6 +56,7 @@ const BY_STATE: Record<AgentState, Reach> = {
 const TONES: Record<Reach, Tone> = {
   yes: "good",
   offered: "busy",
+  dialling: "busy",
   talking: "busy",
   talkSilent: "bad",
   wrapUp: "busy",
@@ -79,7 +83,7 @@ export function reach(c: Circumstances): Reach {
   if (c.state === "offline" || c.state === "paused" || c.state === "wrap_up") {
     return BY_STATE[c.state];
   }
-  return phoneTrouble(c) ?? BY_STATE[c.state];
+  return phoneTrouble(c) ?? (c.dialling ? "dialling" : BY_STATE[c.state]);
 }
 
 function phoneTrouble(c: Circumstances): Reach | null {

@@ -81,6 +81,7 @@ export class ConsoleStore {
       microphone: this.microphone.value,
       state: view.agent.state,
       device: view.agent.device,
+      dialling: view.call?.state === "dialling",
       talksHere: view.call?.state === "talking" && this.ringsHere(view.call.line),
     });
   });

@@ -73,6 +73,7 @@ export const en: Dictionary = {
     label: "Can I be reached?",
     yes: "Calls come in here",
     offered: "There is a call for you",
+    dialling: "The citizen is being called for you",
     talking: "You are talking",
     talkSilent: "The caller does not hear you: your phone dropped out of this call",
     talkSilentGo: "Wait; the caller is being connected to you again.",

@@ -79,6 +79,7 @@ export const id = {
     label: "Apakah saya bisa dihubungi?",
     yes: "Panggilan masuk ke sini",
     offered: "Ada panggilan untuk Anda",
+    dialling: "Warga sedang ditelepon untuk Anda",
     talking: "Anda sedang bicara",
     talkSilent: "Penelepon tidak mendengar Anda: telepon Anda terputus dari panggilan ini",
     talkSilentGo: "Tunggu; penelepon disambungkan kembali ke sini.",
