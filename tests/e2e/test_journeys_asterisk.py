@@ -24,9 +24,11 @@ from tests.e2e.desks import Desk, desks, sign_in
 from tests.e2e.exchange import Exchange
 from tests.e2e.phones import Phone, Phones, until
 from tests.e2e.test_stories import call_of, kinds, row, wait_stage
+from tests.e2e.traces import traces
 from tests.e2e.wire import Wire
 
 BEEP_HZ = 1000
+CALLED_BACK = "+6282600000001"
 
 
 def write(desk: Desk, talk: dict[str, Any], **fields: object) -> None:
@@ -259,7 +261,7 @@ def nobody_is_free_and_the_caller_is_called_back(
     (desk,) = desks(hotline, phones, "pmi", "kembali", hertz=800)
     sign_in(hotline, [desk], ready=False)
     trunk = phones.agent(answers=False, port=int(exchange.asterisk.trunk_peer.rsplit(":", 1)[1]))
-    (caller,) = phones.call("+6282600000001")
+    (caller,) = phones.call(CALLED_BACK)
     first = call_of(hotline, exchange, caller)
     caller.press("15")
     until(lambda: row(hotline, first).state == "waiting", "the caller waits", 40)
@@ -295,6 +297,7 @@ def nobody_is_free_and_the_caller_is_called_back(
     assert case.status == "new"
     found = [(link.call, link.role, link.resumes) for link in links(hotline, case.id)]
     assert found == [(first, "opened", None), (second, "opened", first)]
+    assert traces(CALLED_BACK, exchange.asterisk.folder, hotline.folder) == []  # nor in the outbox
 
 
 JOURNEYS: tuple[Callable[[Application, Exchange, Phones], None], ...] = (
