@@ -186,9 +186,10 @@ def test_asterisk_is_restarted(make_application: Make, exchange: Exchange, phone
     account = browser.shown["agent"]["device"]["account"]
     assert exchange.accounts() == [account["username"]]
     begin_talks(application, phones, talkers)
-    (waiting,) = phones.call("+628130001")
+    (waiting,) = phones.call("+6281300000001")
     waiting.press(DISMISSAL)
     until(lambda: waiting_calls(application, "phk"), "one waits")
+    (before,) = waiting_calls(application, "phk")
 
     exchange.asterisk.stop(signal.SIGKILL)
     phones.stop()
@@ -196,17 +197,26 @@ def test_asterisk_is_restarted(make_application: Make, exchange: Exchange, phone
     exchange.asterisk.start()
     until(application.is_ready, "the application is ready again", 40)
     until(lambda: exchange.accounts() == [account["username"]], "the account is pushed again")
-    application.wait_settled()
-    assert [call.cause for call in application.calls()] == ["restarted", "restarted"]
+    # Who talked is cut off; who waited keeps the place, to be called back.
+    until(lambda: len(application.calls("ended")) == 2, "the calls are over")
+    assert [call.cause for call in application.calls("ended")] == ["restarted", "restarted"]
+    (kept,) = waiting_calls(application, "phk")
+    assert kept != before
+    (call,) = application.calls("callback")
+    assert call.id == kept
     assert browser.shown["agent"]["device"]["account"] == account
 
     # And the next call comes as if nothing had happened.
     (caller,) = phones.call("+628140001")
     caller.press(DISMISSAL)
-    until(lambda: waiting_calls(application, "phk"), "the next one waits")
+    until(lambda: len(waiting_calls(application, "phk")) == 2, "the next one waits")
+    assert waiting_calls(application, "phk")[0] == kept
     caller.hang_up()
     exchange.wait_empty()
+    over = "UPDATE timer SET due_at = 0 WHERE kind = 'call_limit' AND ref = :call"
+    application.change(over, call=kept)  # four days later
     application.wait_settled()
+    assert application.facts("given_up")
 
 
 @pytest.mark.needs("postgresql")
