@@ -466,6 +466,12 @@ class Dialled(Document):
     call: str
 
 
+class Rung(Document):
+    """``call``: that rings at the number now; None: none does."""
+
+    call: str | None
+
+
 class HeardDocument(Document):
     n: int
     text: str

@@ -9,7 +9,16 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import FileResponse
 
-from callcenter.web.documents import CallBody, Dialled, Done, KeysBody, SimulatedCall, SpeakBody
+from callcenter.calls.callers import normalise
+from callcenter.web.documents import (
+    CallBody,
+    Dialled,
+    Done,
+    KeysBody,
+    Rung,
+    SimulatedCall,
+    SpeakBody,
+)
 from callcenter.web.doors import Anyone, DepsOf, deps_of
 from callcenter.web.errors import NoSuchThing
 from callcenter.web.ports import Simulator
@@ -29,6 +38,7 @@ async def _here(request: Request) -> Simulator:
 
 SimulatorOf = Annotated[Simulator, Depends(_here)]
 Id = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.:-]{1,80}$")]
+Number = Annotated[str, Path(pattern=r"^\+?[0-9]{3,15}$")]
 
 router = APIRouter(
     prefix="/simulator",
@@ -41,6 +51,32 @@ router = APIRouter(
 async def dial(body: CallBody, simulator: SimulatorOf) -> Dialled:
     """Call the hotline."""
     return Dialled(call=await simulator.call(body.caller, body.to))
+
+
+@router.get("/phones/{number}")
+async def rung(number: Number, simulator: SimulatorOf) -> Rung:
+    """Whether the hotline calls this number back. It is written as one dials it."""
+    return Rung(call=simulator.rung(normalise(number) or number))
+
+
+@router.post("/calls/{call}/answer")
+async def answer(call: Id, simulator: SimulatorOf) -> Done:
+    """Pick up the phone that rings; from then on it is a call like one that was dialled."""
+    try:
+        await simulator.pick_up(call)
+    except LookupError:
+        raise NoSuchThing from None
+    return Done()
+
+
+@router.post("/calls/{call}/busy")
+async def busy(call: Id, simulator: SimulatorOf) -> Done:
+    """The phone that rings is engaged."""
+    try:
+        await simulator.busy(call)
+    except LookupError:
+        raise NoSuchThing from None
+    return Done()
 
 
 @router.get("/calls/{call}")

@@ -73,7 +73,7 @@ class VoiceDevices(Protocol):
 class Simulator(Protocol):
     """The simulated telephone: ``telephony.simulator.line.SimulatorLine``.
 
-    Every method but ``call`` raises LookupError for a call that it does not know.
+    Every method but ``call`` and ``rung`` raises LookupError for a call that it does not know.
     """
 
     async def call(self, from_: str | None, to: str) -> str: ...
@@ -82,6 +82,9 @@ class Simulator(Protocol):
     async def hang_up(self, id: str) -> None: ...  # noqa: A002
     async def speak(self, id: str, text: str) -> None: ...  # noqa: A002
     def view(self, id: str, after: int) -> Mapping[str, object]: ...  # noqa: A002
+    def rung(self, number: str) -> str | None: ...
+    async def pick_up(self, id: str) -> None: ...  # noqa: A002
+    async def busy(self, id: str) -> None: ...  # noqa: A002
 
 
 class Twilio(Protocol):

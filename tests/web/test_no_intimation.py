@@ -231,7 +231,8 @@ async def test_every_open_route_that_takes_something_is_asked_with_a_number(hous
         and not (route.methods or set()) <= {"GET", "HEAD"}
     }
     calls = "/simulator/calls"  # a telephone: see below
-    acts = {f"{calls}/{{call}}/{what}" for what in ("keys", "silence", "speak", "hangup")}
+    what = ("keys", "silence", "speak", "hangup", "answer", "busy")
+    acts = {f"{calls}/{{call}}/{act}" for act in what}
     assert takes == {"/status", "/api/sign-in", calls} | acts
 
 

@@ -7,12 +7,16 @@ const says = (n: number, text: string): Heard => ({ n, text, language: "id", sou
 let answers: SimulatedCall;
 let posts: [string, unknown][];
 let heard: string[];
+let rings: string | null;
+let asked: string[];
 let call: PhoneCall;
 
 beforeEach(() => {
   vi.useFakeTimers();
   posts = [];
   heard = [];
+  asked = [];
+  rings = null;
   answers = { state: "ringing", heard: [], line: "simulator", wait: null, from: null, to: "1" };
   vi.stubGlobal(
     "fetch",
@@ -21,6 +25,8 @@ beforeEach(() => {
         posts.push([path, JSON.parse(String(init.body))]);
         return Response.json({ call: "c1" });
       }
+      asked.push(path);
+      if (path.startsWith("/simulator/phones/")) return Response.json({ call: rings });
       const after = Number(new URL(path, "http://x").searchParams.get("after"));
       return Response.json({ ...answers, heard: answers.heard.filter((each) => each.n > after) });
     }),
@@ -64,6 +70,72 @@ test("keys do nothing before the hotline answers, and asking ends with the call"
   const asked = vi.mocked(fetch).mock.calls.length;
   await vi.advanceTimersByTimeAsync(5000);
   expect(vi.mocked(fetch).mock.calls.length).toBe(asked);
+});
+
+/** A call from `from` that is over. */
+async function called(from: string | null): Promise<void> {
+  await call.dial(from, "1500630");
+  answers = { ...answers, state: "gone", heard: [says(1, "Urutan Anda tetap")] };
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(call.state.value).toBe("gone");
+  posts = [];
+  asked = [];
+}
+
+test("the hotline calls back: after the answer it is an ordinary call", async () => {
+  await called("+62811");
+  await vi.advanceTimersByTimeAsync(6000);
+  expect(new Set(asked)).toEqual(new Set(["/simulator/phones/%2B62811"]));
+  expect(asked.length).toBe(3);
+  rings = "back";
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(call.state.value).toBe("called");
+  expect(call.lines.value.length).toBe(1);
+  await call.dial("+62811", "1500630");
+  expect(posts).toEqual([]);
+  answers = { ...answers, state: "up", wait: "keys", heard: [says(1, "Ini telepon kembali")] };
+  await call.answer();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(call.state.value).toBe("up");
+  expect(heard.at(-1)).toBe("Ini telepon kembali");
+  call.press("1");
+  await vi.advanceTimersByTimeAsync(3000);
+  expect(posts.map(([path]) => path)).toEqual([
+    "/simulator/calls/back/answer",
+    "/simulator/calls/back/keys",
+  ]);
+  expect(asked.at(-1)).toBe("/simulator/calls/back?after=1");
+});
+
+test("who is busy is called again later, and what stops ringing is over", async () => {
+  await called("+62811");
+  rings = "first";
+  await vi.advanceTimersByTimeAsync(2000);
+  rings = null;
+  await call.busy();
+  expect(posts).toEqual([["/simulator/calls/first/busy", {}]]);
+  expect(call.state.value).toBe("gone");
+  rings = "second";
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(call.state.value).toBe("called");
+  rings = null;
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(call.state.value).toBe("gone");
+});
+
+test("nobody listens for a withheld number, on a hidden page, or during another call", async () => {
+  await called(null);
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(asked).toEqual([]);
+  await called("+62811");
+  const hidden = vi.spyOn(document, "visibilityState", "get").mockReturnValue("hidden");
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(asked).toEqual([]);
+  hidden.mockRestore();
+  answers = { ...answers, state: "up" };
+  await call.dial("+62811", "1500630");
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(asked.some((path) => path.includes("/phones/"))).toBe(false);
 });
 
 test("a server without the simulator is told as that", async () => {

@@ -315,9 +315,9 @@ export const en: Dictionary = {
     call: "Call",
     hangUp: "Hang up",
     again: "Call again",
+    busy: "Busy",
     keypad: "Keys",
     keypadHint: "Also on your keyboard: 0–9, * and #",
-    sound: "Sound",
     soundOn: "Sound on",
     soundOff: "Sound off",
     transcript: "What is heard",
@@ -338,6 +338,7 @@ export const en: Dictionary = {
       ringing: "Ringing …",
       up: "Connected",
       gone: "Call ended",
+      called: "The hotline is calling you",
     },
     waits: {
       keys: "Waiting for keys",

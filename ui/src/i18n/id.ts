@@ -317,9 +317,9 @@ export const id = {
     call: "Telepon",
     hangUp: "Tutup",
     again: "Telepon lagi",
+    busy: "Sibuk",
     keypad: "Tombol",
     keypadHint: "Juga dengan papan ketik: 0–9, * dan #",
-    sound: "Suara",
     soundOn: "Bunyikan",
     soundOff: "Bisukan",
     transcript: "Yang terdengar",
@@ -332,8 +332,7 @@ export const id = {
     speakLabel: "Yang Anda katakan dalam rekaman",
     speakPlaceholder: "Contoh: upah saya dua bulan belum dibayar",
     off: "Telepon simulasi tidak aktif di server ini.",
-    offGo:
-      "Nyalakan dengan pengaturan line simulator; hanya bisa bila server terikat pada loopback.",
+    offGo: "Nyalakan line simulator di pengaturan; server harus terikat pada loopback.",
     ended: "Panggilan berakhir",
     states: {
       idle: "Siap menelepon",
@@ -341,6 +340,7 @@ export const id = {
       ringing: "Berdering …",
       up: "Tersambung",
       gone: "Panggilan berakhir",
+      called: "Layanan menelepon Anda",
     },
     waits: {
       keys: "Menunggu tombol",

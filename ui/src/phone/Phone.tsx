@@ -46,8 +46,8 @@ export function Phone() {
 function Handset({ call, sound }: Parts) {
   const t = words.value.phone;
   const state = call.state.value;
-  const live = state === "calling" || state === "ringing" || state === "up";
   const up = state === "up";
+  const called = state === "called";
   const press = (key: string) => {
     sound.clear();
     call.press(key);
@@ -56,14 +56,19 @@ function Handset({ call, sound }: Parts) {
     sound.clear();
     call.hangUp();
   };
-  useShortcuts(up ? Object.fromEntries(KEYS.map((key) => [key, () => press(key)])) : {});
+  const keys = Object.fromEntries(KEYS.map((key) => [key, () => press(key)]));
+  const whenCalled = { Enter: () => void call.answer(), Escape: () => void call.busy() };
+  useShortcuts(up ? keys : called ? whenCalled : {});
   const wait = call.wait.value;
   return (
     <section class="panel handset" aria-label={t.title}>
-      <Numbers call={call} live={live} hangUp={hangUp} />
+      <Numbers call={call} hangUp={hangUp} />
       <p class={`phone-state ${state}`} role="status" data-wait={wait}>
         <b>{t.states[state]}</b>
-        <span>{up && wait !== null ? t.waits[wait] : ""}</span>
+        <span>
+          {up && wait !== null && t.waits[wait]}
+          {called && `${words.value.offer.answer}: Enter · ${t.busy}: Esc`}
+        </span>
       </p>
       <fieldset class="keypad" disabled={!up} aria-label={t.keypad}>
         {KEYS.map((key) => (
@@ -82,18 +87,24 @@ function Handset({ call, sound }: Parts) {
 
 interface NumbersProps {
   call: PhoneCall;
-  live: boolean;
   hangUp: () => void;
 }
 
-function Numbers({ call, live, hangUp }: NumbersProps) {
+/** Who calls whom, and the telephone's two buttons, which also take a call or refuse it. */
+function Numbers({ call, hangUp }: NumbersProps) {
   const t = words.value.phone;
+  const live = call.live();
+  const called = call.state.value === "called";
   const [from, setFrom] = useState("+62811000111");
   const [to, setTo] = useState(TO);
   const [withheld, setWithheld] = useState(false);
   const [problem, setProblem] = useState("");
   const dial = (event: Event) => {
     event.preventDefault();
+    if (called) {
+      void call.answer();
+      return;
+    }
     const caller = from.replaceAll(/[\s-]/g, "");
     if ((!withheld && !/^\+?\d{3,15}$/.test(caller)) || !/^\+?\d{3,15}$/.test(to.trim())) {
       setProblem(t.badNumber);
@@ -136,11 +147,16 @@ function Numbers({ call, live, hangUp }: NumbersProps) {
         {t.withhold}
       </label>
       <div class="pair">
-        <button type="submit" class="go" disabled={live}>
-          {call.state.value === "gone" ? t.again : t.call}
+        <button type="submit" class="go" disabled={live && !called}>
+          {called ? words.value.offer.answer : call.state.value === "gone" ? t.again : t.call}
         </button>
-        <button type="button" class="stop" disabled={!live} onClick={hangUp}>
-          {t.hangUp}
+        <button
+          type="button"
+          class="stop"
+          disabled={!live}
+          onClick={called ? () => void call.busy() : hangUp}
+        >
+          {called ? t.busy : t.hangUp}
         </button>
       </div>
       <p class="problem" role="alert">
@@ -175,7 +191,7 @@ function Transcript({ call, sound }: Parts) {
         {joined(lines).map((line, i) => (
           <TranscriptLine key={i} line={line} />
         ))}
-        {call.state.value === "gone" && <li class="end">{t.ended}</li>}
+        {["gone", "called"].includes(call.state.value) && <li class="end">{t.ended}</li>}
       </ol>
       <Speak call={call} />
     </section>

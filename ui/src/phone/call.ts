@@ -1,4 +1,7 @@
-/** One simulated call: asks what is heard, and does what a caller can do, in the order it is done. */
+/**
+ * One simulated call: asks what is heard, and does what a caller can do, in the order it is done.
+ * When it is over, the telephone goes on listening whether the hotline calls its number back.
+ */
 import { type ReadonlySignal, signal } from "@preact/signals";
 import { ApiError, get, post, Unreachable } from "../api/http";
 import type { Heard, SimulatedCall, SimulatedWait } from "../api/types";
@@ -6,8 +9,11 @@ import { tellError } from "../shell/notices";
 
 /** Between two questions; the server may hold an answer back until there is something new. */
 const POLL_MS = 400;
+/** Between two questions whether the hotline calls back. */
+const LISTEN_MS = 2000;
 
-export type CallState = "idle" | "calling" | SimulatedCall["state"];
+/** `called`: the hotline calls, and nobody has answered yet. */
+export type CallState = "idle" | "calling" | "called" | SimulatedCall["state"];
 
 export type Line =
   | { who: "hotline"; heard: Heard }
@@ -21,6 +27,10 @@ export class PhoneCall {
   readonly #off = signal(false);
   readonly #onHeard: (heard: Heard) => void;
   #id: string | null = null;
+  /** What the telephone is called back at; null when it withheld its number. */
+  #number: string | null = null;
+  /** Ends the listening that began under an older one. */
+  #listening = 0;
   #after = 0;
   #doing: Promise<unknown> = Promise.resolve();
   #stopped = false;
@@ -43,16 +53,15 @@ export class PhoneCall {
   }
 
   live(): boolean {
-    return ["calling", "ringing", "up"].includes(this.#state.value);
+    return ["calling", "called", "ringing", "up"].includes(this.#state.value);
   }
 
   /** `from` is null when the number is withheld. */
   async dial(from: string | null, to: string): Promise<void> {
     if (this.live()) return;
-    this.#state.value = "calling";
-    this.#lines.value = [];
-    this.#wait.value = null;
-    this.#after = 0;
+    this.#listening++;
+    this.#number = from;
+    this.#begin("calling");
     try {
       const { call } = await post<{ call: string }>("/simulator/calls", { from, to });
       this.#id = call;
@@ -62,6 +71,33 @@ export class PhoneCall {
       this.#off.value = error instanceof ApiError && [404, 405].includes(error.status);
       if (!this.#off.value) tellError(error);
     }
+  }
+
+  /** Pick up the telephone that the hotline calls. */
+  async answer(): Promise<void> {
+    const id = this.#id;
+    if (this.#state.value !== "called" || id === null) return;
+    this.#listening++;
+    this.#begin("ringing");
+    try {
+      await post(`/simulator/calls/${id}/answer`);
+      void this.#follow(id);
+    } catch (error) {
+      this.#over(error);
+    }
+  }
+
+  /** Let the hotline, which calls, hear that the telephone is engaged. */
+  async busy(): Promise<void> {
+    const id = this.#id;
+    if (this.#state.value !== "called" || id === null) return;
+    const mine = ++this.#listening;
+    this.#state.value = "gone";
+    const failed = await post(`/simulator/calls/${id}/busy`).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (mine === this.#listening) this.#over(failed);
   }
 
   press(keys: string): void {
@@ -94,6 +130,43 @@ export class PhoneCall {
     this.#stopped = true;
   }
 
+  #begin(state: CallState): void {
+    this.#state.value = state;
+    this.#lines.value = [];
+    this.#wait.value = null;
+    this.#after = 0;
+  }
+
+  /** The call is over. A telephone that stopped ringing (404) is no error. */
+  #over(error?: unknown): void {
+    this.#state.value = "gone";
+    if (error !== undefined && !(error instanceof ApiError && error.status === 404)) {
+      tellError(error);
+    }
+    if (this.#number !== null) void this.#listen(this.#number);
+  }
+
+  async #listen(number: string): Promise<void> {
+    const mine = ++this.#listening;
+    for (;;) {
+      await new Promise((resolve) => setTimeout(resolve, LISTEN_MS));
+      if (this.#stopped || mine !== this.#listening) return;
+      if (document.visibilityState === "hidden") continue;
+      try {
+        const { call } = await get<{ call: string | null }>(
+          `/simulator/phones/${encodeURIComponent(number)}`,
+        );
+        if (this.#stopped || mine !== this.#listening) return;
+        this.#state.value = call === null ? "gone" : "called";
+        if (call !== null) this.#id = call;
+      } catch (error) {
+        if (!(error instanceof ApiError) || error.passing) continue;
+        this.#state.value = "gone";
+        return;
+      }
+    }
+  }
+
   #add(line: Line): void {
     this.#lines.value = [...this.#lines.value, line];
   }
@@ -114,11 +187,14 @@ export class PhoneCall {
       try {
         const call = await get<SimulatedCall>(`/simulator/calls/${id}?after=${this.#after}`);
         this.#take(call);
-        if (call.state === "gone") return;
+        if (call.state === "gone") {
+          this.#over();
+          return;
+        }
       } catch (error) {
         if (!(error instanceof Unreachable)) {
-          this.#state.value = "gone";
           tellError(error);
+          this.#over();
           return;
         }
       }
