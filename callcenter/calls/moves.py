@@ -324,8 +324,13 @@ class Life:
         topic, waited_ms = self.call.entry.topic, self.waited_ms()
         told = {"topic": topic, "reason": reason, "back": answer.call}
         self.fact(QueueFact.PLACE_KEPT, waited_ms=waited_ms, **told)
-        self.put(msgspec.structs.replace(self.call.entry, call=answer.call, callback=True))
-        self.timer(TimerKind.MATCH, self.call.entry.id, 0)
+        call_from = self.now + entries.FIRST_CALL_S * 1000
+        self.put(
+            msgspec.structs.replace(
+                self.call.entry, call=answer.call, callback=True, call_from=call_from
+            )
+        )
+        self.timer(TimerKind.MATCH, self.call.entry.id, entries.FIRST_CALL_S * 1000)
         self.timer(TimerKind.CALL_LIMIT, answer.call, entries.KEPT_S * 1000)
         self.set(entry=None, state=CallState.IVR)
         return answer

@@ -29,6 +29,8 @@ LANGUAGE_S = 60
 
 #: So often whoever keeps a place is called; then it is given up.
 MOST_TRIES = 3
+#: They are not called sooner than this: they still hear that they will be, and would be busy.
+FIRST_CALL_S = 15
 #: Their telephone rings so long.
 DIAL_S = 45
 #: And so long their agent waits for them in the room: for the ringing, and for what is heard then.

@@ -272,14 +272,14 @@ def nobody_is_free_and_the_caller_is_called_back(
     second, rank = entry.call, entry.rank
     assert second != first
     desk.console.ready()
-    until(lambda: len(trunk.calls) == 1, "the carrier is asked", 30)
+    until(lambda: len(trunk.calls) == 1, "the carrier is asked", 60)
     assert desk.console.wait_state("offered")["call"]["state"] == "dialling"
     trunk.calls[0].busy()
     until(lambda: "not_reached" in kinds(hotline, second), "it is busy")
     hotline.change("UPDATE entry SET call_from = 0 WHERE id = :id", id=entry.id)
     desk.console.put("/api/agent/state", state="paused")
     desk.console.ready()
-    until(lambda: len(trunk.calls) == 2, "the carrier is asked again", 30)
+    until(lambda: len(trunk.calls) == 2, "the carrier is asked again", 60)
     back, rang = trunk.calls[1], time.time()
     back.answer()
     until(lambda: back.heard(rang).seconds > 3, "what is said to whoever picks up")
