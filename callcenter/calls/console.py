@@ -14,11 +14,16 @@ from callcenter.calls.outcomes import OUTCOMES
 from callcenter.calls.service import Calls
 from callcenter.calls.tables import Stored
 from callcenter.cases import service as cases
+from callcenter.cases.directory import Number, Reach, about
+from callcenter.cases.rules import Rules
 from callcenter.db import Connection
 from callcenter.line import DeviceKind
 from callcenter.queue import service as queue
 from callcenter.queue.agents import WRAP_UP_S, Agent, AgentState
 from callcenter.queue.entries import RING_S, OfferState
+
+#: More than these are on the page of the directory.
+BODIES_MOST = 3
 
 
 class TopicView(msgspec.Struct, frozen=True):
@@ -72,10 +77,18 @@ class CaseDraft(msgspec.Struct, frozen=True):
     version: int
 
 
+class BodyView(msgspec.Struct, frozen=True):
+    """A body outside, to be named to the caller: its numbers as they are read out, its hours."""
+
+    label: Mapping[str, str]
+    numbers: tuple[str, ...]
+    hours: str
+
+
 class CallView(msgspec.Struct, frozen=True):
     """``state``: connecting, dialling (the caller's telephone rings), talking or held. ``chose``:
     what the flow learnt from the caller. ``others``: cases that were opened in this call besides
-    ``case``."""
+    ``case``. ``bodies``: who else is there for what it is about."""
 
     id: str
     state: str
@@ -89,6 +102,7 @@ class CallView(msgspec.Struct, frozen=True):
     leg: str | None
     case: CaseDraft | None
     others: tuple[CaseDraft, ...]
+    bodies: tuple[BodyView, ...]
 
 
 class WrapUpView(msgspec.Struct, frozen=True):
@@ -193,6 +207,7 @@ def _call(connection: Connection, calls: Calls, stored: Stored, state: str) -> C
     call = stored.call
     leg = call.agent_leg
     chose = (("language", call.language), ("topic", call.topic))
+    case, others = _cases(connection, calls, stored)
     return CallView(
         call.id,
         state,
@@ -204,8 +219,24 @@ def _call(connection: Connection, calls: Calls, stored: Stored, state: str) -> C
         (call.entry.language if call.entry else None) or call.language,
         tuple(f"{name}: {code}" for name, code in chose if code),
         leg.id if leg is not None else None,
-        *_cases(connection, calls, stored),
+        case,
+        others,
+        _bodies(calls.rules, case.topic if case is not None else call.topic),
     )
+
+
+def _bodies(rules: Rules, topic: str | None) -> tuple[BodyView, ...]:
+    """Whom to name to a caller with this topic."""
+    known = rules.topics.get(topic or "")
+    found = [] if known is None else about(rules.directory, known.code, known.within)
+    return tuple(
+        BodyView(one.label, tuple(map(_read_out, one.numbers)), one.hours)
+        for one in found[:BODIES_MOST]
+    )
+
+
+def _read_out(number: Number) -> str:
+    return f"WhatsApp {number.show}" if number.reach is Reach.WHATSAPP else number.show
 
 
 def _cases(

@@ -292,6 +292,14 @@ class TellingDocument(Document):
     latest: SentMessage | None
 
 
+class HelpfulBody(Document):
+    """A body outside that may help with what the call is about."""
+
+    label: Words
+    numbers: list[str]
+    hours: str
+
+
 class CallDocument(Document):
     id: str
     state: Literal["connecting", "dialling", "talking", "held", "ended"]
@@ -305,6 +313,7 @@ class CallDocument(Document):
     leg: str | None
     case: CaseDraft | None
     others: list[CaseDraft]
+    bodies: list[HelpfulBody] = []
     message: TellingDocument | None = None
 
 

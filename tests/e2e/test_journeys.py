@@ -176,6 +176,9 @@ async def test_a_migrant_in_hong_kong(hotline: Journey) -> None:
     await caller.press("1", "5")
     talk = await agent.take()
     assert talk["caller"] == HONG_KONG
+    # Whom the agent may name, with the number from abroad.
+    kp2mi = next(one for one in talk["bodies"] if "KP2MI" in one["label"]["id"])
+    assert "+62 21 2924 4800" in kp2mi["numbers"]
     await agent.write(
         talk["id"], topic="pmi_ln", reporter_name="Wati", narrative="Paspor ditahan, gaji 5 bulan."
     )

@@ -161,6 +161,16 @@ export class World {
       leg: "leg-2",
       case: this.case(),
       others: [],
+      bodies: [
+        {
+          label: {
+            id: "Pelindungan pekerja migran (KP2MI)",
+            en: "Migrant worker protection (KP2MI)",
+          },
+          numbers: ["175", "WhatsApp 0813-8007-0175"],
+          hours: "06:00-22:00",
+        },
+      ],
       message: { channels: ["sms", "whatsapp"], latest: null },
     };
   }

@@ -71,6 +71,7 @@ const call: Call = {
   leg: null,
   case: null,
   others: [],
+  bodies: [],
 };
 
 beforeEach(() => {

@@ -20,7 +20,7 @@ test.each([
 
 test("each role begins at a page it has", () => {
   expect(homeOf("agent")).toBe("/console");
-  expect(PAGES.agent).toEqual(["console", "cases"]);
+  expect(PAGES.agent).toEqual(["console", "cases", "directory"]);
   expect(homeOf("supervisor")).toBe("/board");
   expect(homeOf("officer")).toBe("/cases");
   expect(pageOf(route("/cases/2648151621"))).toBe("cases");

@@ -54,6 +54,7 @@ const call = (line: string): Call => ({
   leg: null,
   case: draft,
   others: [],
+  bodies: [],
 });
 
 let seq: number;
@@ -167,6 +168,7 @@ test("one form from the talk to the end of the wrap-up", async () => {
     since: 0,
     until: 0,
     others: [],
+    bodies: [],
     case: { ...draft, narrative: "upah" },
   };
   await show({ call: null, wrap_up });
@@ -238,7 +240,10 @@ test("a caller who was lost in mid-talk and is offered again is taken at once", 
 
 test("a caller whose call was wrapped up is not taken without a click", async () => {
   await show({ call: call("asterisk") });
-  await show({ call: null, wrap_up: { call: "c1", since: 0, until: 0, others: [], case: draft } });
+  await show({
+    call: null,
+    wrap_up: { call: "c1", since: 0, until: 0, others: [], case: draft },
+  });
   await show({ wrap_up: null, offer: offer("asterisk") });
   expect(store.ring.start).toHaveBeenCalled();
   expect(posts).toEqual([]);
@@ -252,7 +257,7 @@ test("the number is sent to the caller once, and what became of it is shown", as
   expect(posts).toEqual(["/api/agent/calls/c1/message"]);
   expect(store.sending.value).toBe(false);
   const latest = { channel: "sms", state: "delivered", reason: null };
-  const wrap_up = { call: "c1", since: 0, until: 0, others: [], case: draft };
+  const wrap_up = { call: "c1", since: 0, until: 0, others: [], bodies: [], case: draft };
   await show({ call: null, wrap_up: { ...wrap_up, message: { channels: [], latest } } });
   expect(store.telling.value?.latest?.state).toBe("delivered");
   await show({ wrap_up });

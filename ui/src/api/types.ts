@@ -132,6 +132,8 @@ export interface Call {
   case: CaseDraft | null;
   /** Cases that were opened in this call besides `case`. */
   others: CaseDraft[];
+  /** Bodies outside that may help with what it is about. */
+  bodies: { label: Label; numbers: string[]; hours: string }[];
   message?: Telling | null;
 }
 

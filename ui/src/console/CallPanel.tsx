@@ -208,6 +208,21 @@ function Talk({ store, view, call }: Props & { call: Call }) {
           <li key={text}>{chosen(text, view)}</li>
         ))}
       </ul>
+      {call.bodies.length > 0 && (
+        <>
+          <p class="chose-title">{t.bodies}</p>
+          <ul class="bodies">
+            {call.bodies.map((body) => (
+              <li key={body.numbers[0]}>
+                {label(body.label)} <b class="digits">{body.numbers.join(" · ")}</b>
+                {body.hours !== "00:00-24:00" && (
+                  <span class="quiet-text"> {body.hours.replace("-", "–")}</span>
+                )}
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
       <p class={warning === t.diallingNote ? "talk-warning calm" : "talk-warning"} role="alert">
         {warning}
       </p>

@@ -197,6 +197,7 @@ export const en: Dictionary = {
     onHold: "On hold: the caller hears music",
     hangUp: "Hang up",
     chose: "The caller chose",
+    bodies: "Who may help, too",
     language: "language",
     topic: "topic",
     noMicrophone:

@@ -203,6 +203,7 @@ export const id = {
     onHold: "Ditahan: penelepon mendengar musik",
     hangUp: "Tutup panggilan",
     chose: "Pilihan penelepon",
+    bodies: "Lembaga yang juga membantu",
     language: "bahasa",
     topic: "topik",
     noMicrophone: "Mikrofon tidak bisa dipakai: penelepon tidak mendengar Anda. Izinkan.",

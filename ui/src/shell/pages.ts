@@ -4,7 +4,7 @@ import type { Role } from "../api/types";
 export type Page = "console" | "board" | "cases" | "directory";
 
 export const PAGES: Readonly<Record<Role, readonly Page[]>> = {
-  agent: ["console", "cases"],
+  agent: ["console", "cases", "directory"],
   supervisor: ["board", "cases", "directory"],
   officer: ["cases", "directory"],
   admin: ["board"],
