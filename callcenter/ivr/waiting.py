@@ -35,7 +35,8 @@ def enter(walk: Walk, node: WaitingNode) -> Outcome:
         case model.Callback():
             return needs.KeepPlace()
         case model.Rejoin():
-            return needs.Rejoin()
+            # Without a queue around it the flow was begun by itself, to try it out.
+            return needs.Rejoin() if walk.visit.queueing else line.Gone()
     return needs.LeaveQueue(node.exit)
 
 
@@ -145,7 +146,7 @@ def called_back(walk: Walk) -> Outcome:
 
 def resumed(walk: Walk) -> Outcome:
     """The agent was lost: say so, and wait from the beginning."""
-    queue = _queue(walk)
+    queue = _back_at_queue(walk)
     walk.change(joined_at=walk.now)
     walk.say(queue.resumed)
-    return walk.flows.flows[queue.while_waiting].start
+    return walk.enter_flow(queue.while_waiting)

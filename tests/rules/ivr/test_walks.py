@@ -56,6 +56,8 @@ ANSWERS: list[Event] = [
     needs.Staff(3, 1, 12_345, 0),
     needs.QueueJoined("e9", 12_345),
     needs.QueueLeft(),
+    needs.PlaceKept("c9"),
+    needs.PlaceRefused("withheld"),
     needs.Position(12_345, 9_999_999),
     needs.NeedFailed("gone"),
 ]
@@ -64,7 +66,7 @@ anything: st.SearchStrategy[Event] = (
     | st.sampled_from("0123456789*#").map(keys)
     | st.sampled_from([keys(NUMBER), keys(PIN), keys("1"), keys("2"), keys("9x"), keys("é")])
     | st.just(SILENCE)
-    | st.sampled_from([PROMPTS_ENDED, made(0), made(9), needs.Resumed()])
+    | st.sampled_from([PROMPTS_ENDED, made(0), made(9), needs.Resumed(), needs.CalledBack()])
     | st.sampled_from([needs.TalkEnded("agent"), needs.TalkEnded("caller"), GONE])
     | st.sampled_from(ANSWERS)
 )
@@ -100,6 +102,7 @@ worlds = st.builds(
     fail=st.frozensets(
         st.sampled_from(["open_case", "find_case", "append_case", "ask_staff", "join_queue"])
         | st.sampled_from(["leave_queue", "ask_position", "recall_draft", "resume_case"])
+        | st.sampled_from(["keep_place", "rejoin"])
         | st.sampled_from(["act_on_case", "choose_pin", "tell_note", "tell_openings"]),
         max_size=2,
     ),
@@ -256,6 +259,10 @@ def every_state() -> list[Step]:
                     step = engine.step(FLOWS, visit, event, now)
                     if not step.refused:
                         todo.append(settle(FLOWS, step, world, now))
+                    if world.kept is not None:
+                        step = engine.step(FLOWS, world.kept, needs.CalledBack(), now)
+                        todo.append(settle(FLOWS, step, world, now))
+                        world.kept = None
     return list(seen.values())
 
 
@@ -275,7 +282,7 @@ def test_from_everywhere_a_silent_caller_comes_to_an_end() -> None:
         turns, seconds, end = silent_end(step, NOW)
         assert turns <= MOST_INPUTS
         assert seconds <= MOST_SECONDS
-        assert end.said[-1] in ("goodbye", "system.sorry")
+        assert end.said[-1] in ("goodbye", "system.sorry", "callback.kept", "callback.later")
 
 
 def test_zero_is_a_person_wherever_one_chooses_or_keys_something_in() -> None:
