@@ -76,9 +76,13 @@ class Topic(msgspec.Struct, frozen=True):
     compartment: Compartment = Compartment.NORMAL
     also: tuple[str, ...] = ()
 
+    def rises_on(self, day: dt.date) -> bool:
+        """Whether ``day``, a day in the ministry's time zone, is in its season."""
+        return self.rise is not None and _near(self.rise, day)
+
     def priority_on(self, day: dt.date) -> Priority:
-        """The priority of a case that comes in on ``day``, a day in the ministry's time zone."""
-        if self.rise is None or not _near(self.rise, day):
+        """The priority of a case about it that comes in on ``day``."""
+        if self.rise is None or not self.rises_on(day):
             return self.priority
         return min(self.rise.to, self.priority)
 
@@ -193,6 +197,17 @@ def upper(topics: Mapping[str, Topic], code: str) -> str:
 def uppers(topics: Mapping[str, Topic]) -> dict[str, Topic]:
     """The topics that callers choose, in their order."""
     return {code: topic for code, topic in topics.items() if topic.within is None}
+
+
+def priority_on(topics: Mapping[str, Topic], code: str, day: dt.date) -> Priority:
+    """The priority of a case about ``code``, which must be one of ``topics``, on ``day``.
+
+    As long as nobody has said more than the upper topic, what lies within it and is in its season
+    is presumed; that a case is about anything else that is urgent is not.
+    """
+    found = topics[code].priority_on(day)
+    within = (one for one in topics.values() if one.within == code and one.rises_on(day))
+    return min([found, *(one.priority_on(day) for one in within)])
 
 
 # --- feasts ---------------------------------------------------------------------------------------

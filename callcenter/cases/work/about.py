@@ -8,7 +8,7 @@ import msgspec
 
 from callcenter.cases import routing
 from callcenter.cases.rules import Rules
-from callcenter.topics import Compartment, Priority, Track
+from callcenter.topics import Compartment, Priority, Track, priority_on
 
 
 class About(msgspec.Struct, frozen=True):
@@ -25,4 +25,4 @@ def about(rules: Rules, topic: str, now: int) -> About:
         return About()
     day: dt.date = rules.counting.home.day_of(now)
     track = routing.track_of(found) or Track.NONE
-    return About(track, found.priority_on(day), found.compartment)
+    return About(track, priority_on(rules.topics, topic, day), found.compartment)

@@ -5,11 +5,23 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from callcenter import topics
 from callcenter.ivr.errors import FlowErrors
 from callcenter.ivr.loader import parse
-from callcenter.topics import Compartment, Priority, TopicError, Track, upper, uppers
+from callcenter.topics import (
+    Compartment,
+    Priority,
+    Rise,
+    Topic,
+    TopicError,
+    Track,
+    priority_on,
+    upper,
+    uppers,
+)
 from tests.rules.cases.kit import shipped_topics, text
 from tests.rules.flows import shipped
 
@@ -185,6 +197,69 @@ def test_a_rise_never_makes_a_case_less_urgent() -> None:
         )
     )
     assert loaded["lembur"].priority_on(dt.date(2026, 3, 20)) is Priority.P0
+
+
+# --- as long as nobody has said more than the upper topic -----------------------------------------
+
+
+@pytest.mark.parametrize(
+    "day, expected",
+    [
+        ("2025-03-16", "P3"),  # Idul Fitri 2025: 31 March
+        ("2025-03-17", "P1"),
+        ("2025-04-14", "P1"),
+        ("2025-04-15", "P3"),
+    ],
+)
+def test_wages_are_as_urgent_as_the_allowance_may_be(day: str, expected: str) -> None:
+    on = dt.date.fromisoformat(day)
+    assert priority_on(shipped_topics(), "upah", on) is Priority(expected)
+    # Said to be about something else within it, it is what that is.
+    assert priority_on(shipped_topics(), "lembur", on) is Priority.P3
+    assert priority_on(shipped_topics(), "upah_tunggak", on) is Priority.P2
+
+
+def test_nothing_else_is_presumed() -> None:
+    """Most complaints about safety are no accidents, and no season makes them so."""
+    known = shipped_topics()
+    for n in range(365):
+        on = dt.date(2026, 1, 1) + dt.timedelta(days=n)
+        for code, topic in known.items():
+            if code not in ("upah", "thr"):
+                assert priority_on(known, code, on) is topic.priority
+        assert (priority_on(known, "upah", on) is Priority.P1) == known["thr"].rises_on(on)
+
+
+priorities = st.sampled_from(Priority)
+rises = st.none() | st.builds(
+    Rise, to=priorities, feast=st.just("idul_fitri"), days=st.integers(1, 60)
+)
+branches = st.lists(st.tuples(priorities, rises), min_size=1, max_size=5)
+
+
+@given(branches=branches, day=st.dates(dt.date(2020, 1, 1), dt.date(2040, 12, 31)))
+def test_an_upper_topic_presumes_what_is_in_season_within_it(
+    branches: list[tuple[Priority, Rise | None]], day: dt.date
+) -> None:
+    """The first is the upper one, and another tree stands beside it."""
+    known = {
+        f"t{n}": Topic(
+            f"t{n}", {}, 0, "WAS", within="t0" if n else None, priority=priority, rise=rise
+        )
+        for n, (priority, rise) in enumerate(branches)
+    }
+    beside = Topic("u0", {}, 0, "WAS", within="u", priority=Priority.P0, rise=branches[0][1])
+    known["u0"] = beside
+    found = priority_on(known, "t0", day)
+    assert found <= known["t0"].priority_on(day)
+    seasons = [one for one in known.values() if one.within == "t0" and one.rises_on(day)]
+    assert all(found <= one.priority_on(day) for one in seasons)
+    if not seasons:
+        assert found is known["t0"].priority_on(day)
+    assert found in {known["t0"].priority_on(day), *(one.priority_on(day) for one in seasons)}
+    for code, one in known.items():
+        if one.within is not None:
+            assert priority_on(known, code, day) is one.priority_on(day)
 
 
 def test_the_shipped_file_says_where_it_comes_from() -> None:
