@@ -379,6 +379,18 @@ def _store(settings: Settings) -> Iterator[Store]:
         store.close()
 
 
+def _existing() -> Settings:
+    """The settings, of a database that is there: an empty one that is made now would be found in
+    order, and a month of it without complaints."""
+    from callcenter.store import sqlite_file
+
+    settings = _settings()
+    file = sqlite_file(settings)
+    if file is not None and not file.exists():
+        _fail(f"there is no database {file}")
+    return settings
+
+
 # --- the database ---------------------------------------------------------------------------------
 
 
@@ -410,12 +422,8 @@ def audit_verify() -> None:
     """Check every Fact's mac, the chain and its exported heads; name the first bad row, exit
     status 1. Seals nothing."""
     from callcenter.db import facts
-    from callcenter.store import sqlite_file
 
-    settings = _settings()
-    file = sqlite_file(settings)
-    if file is not None and not file.exists():
-        _fail(f"there is no database {file}")  # nor is one made: it would be found in order
+    settings = _existing()
     with _store(settings) as store:
         heads = facts.exported(store.heads)
         verdict = store.db.read_sync(lambda conn: facts.verify(conn, store.keys, heads))
@@ -521,6 +529,27 @@ def case_export(
         raise
     print(f"{len(document['cases'])} cases are in {out}. It names what was left out; hand it over")
     print("to nobody but the reporter, and delete it then.")
+
+
+# --- what is published ----------------------------------------------------------------------------
+
+
+@app.command("open-data")
+def open_data(
+    month: Annotated[str, typer.Argument(help="One that is over, as 2026-11")],
+    file: Annotated[Path, typer.Argument(help="The CSV file that is made; it must not exist")],
+) -> None:
+    """Write how many complaints a month has brought, to be published: once for each month."""
+    from callcenter import upkeep
+
+    settings = _existing()
+    if file.exists():
+        _fail(f"{file} exists: what was released once is not made again")
+    with _store(settings) as store:
+        text = upkeep.release(store, settings, month)
+    with file.open("x", encoding="utf-8", newline="") as out:
+        out.write(text)
+    print(f"The complaints of {month} are counted in {file}.")
 
 
 # --- Twilio ---------------------------------------------------------------------------------------

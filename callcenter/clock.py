@@ -76,6 +76,12 @@ class JumpClock:
             heapq.heappop(self._sleepers)[2].set_result(None)
 
 
+def id_from(at: int) -> str:
+    """Smaller than every id of ``at`` or later, greater than those before: as :meth:`Given.id`
+    begins."""
+    return f"{at:011x}"
+
+
 class Given:
     """What a transaction is given from outside: the moment, and a source of ids and digits.
 
@@ -98,7 +104,7 @@ class Given:
 
     def id(self) -> str:
         """A new id: 32 hex digits, 11 of the moment (so that ids sort by age) and 21 random."""
-        return f"{self.now:011x}" + self._block().hex()[:21]
+        return id_from(self.now) + self._block().hex()[:21]
 
     def digits(self, count: int) -> str:
         """``count`` random decimal digits (at most 20), all equally likely to within 2**-60."""

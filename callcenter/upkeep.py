@@ -27,6 +27,8 @@ from callcenter.clock import Given
 from callcenter.db import Connection, facts
 from callcenter.db.facts import Head
 from callcenter.settings import Settings
+from callcenter.stats import open_data
+from callcenter.stats import service as stats
 from callcenter.store import Store, check_erasures, read_rules
 
 log = logging.getLogger(__name__)
@@ -195,6 +197,23 @@ def export(store: Store, settings: Settings, number: str) -> access.Document:
         return store.db.write_sync(copy)
     except access.Forgotten:
         raise ValueError(f"{number} was forgotten: nothing is held") from None
+
+
+def release(store: Store, settings: Settings, month: str) -> str:
+    """The open data of ``month``, as 2026-11, as a CSV file. Blocks.
+
+    Raises:
+        ValueError: that is no month, or it is not over.
+        NotReplayed, JournalBroken, OSError: see store.check_erasures.
+    """
+    start, end = open_data.span(month, settings.time_zone)
+    if store.clock.now() < end:
+        raise ValueError(f"{month} is not over: a month is released once, when all of it is there")
+    check_erasures(store)
+    rules = read_rules(settings)
+    counted = store.db.read_sync(partial(stats.complaints, start=start, end=end))
+    cells = open_data.release(counted, rules.topics, rules.units.provinces)
+    return open_data.as_csv(month, cells, rules.topics)
 
 
 def _case(conn: Connection, number: str) -> str:

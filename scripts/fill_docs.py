@@ -279,6 +279,10 @@ LIMITS: Final = (
     ("telephony.simulator.line", "CALLS_MOST", "simulated calls at once"),
     ("web.guard", "MOST_BODY_BYTES", "a request's body"),
     ("app", "STOP_S", "for requests under way when the server is told to stop"),
+    ("stats.open_data", "LEAST", "cases that a published figure counts at least"),
+    ("stats.open_data", "LEAST_TENDER", "... of a topic that puts people in danger"),
+    ("stats.open_data", "EMPLOYERS", "employers in a published figure, at least"),
+    ("stats.open_data", "SHARE", "percent of a published figure that one employer may have"),
 )
 
 

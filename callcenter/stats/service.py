@@ -1,16 +1,22 @@
-"""The board at the start of the process: what happened lately is read again and folded."""
+"""The board at the start of the process: what happened lately is read again and folded. And the
+counts of a month, for :mod:`callcenter.stats.open_data`."""
 
 from __future__ import annotations
 
 from datetime import datetime, tzinfo
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, exists, func, select
 
+from callcenter.cases import tables
+from callcenter.cases.statuses import CaseStatus
+from callcenter.clock import id_from
 from callcenter.db import Connection
 from callcenter.db.facts import BATCH, SealedFact, sealed
 from callcenter.db.tables import fact
 from callcenter.stats.board import Board
+from callcenter.stats.open_data import Counted
+from callcenter.topics import Compartment
 
 #: A call that is longer than this, and still lives when the process starts, is not on the board.
 BEFORE_TODAY_MS: Final = 12 * 60 * 60 * 1000
@@ -19,6 +25,27 @@ CALLBACK_MS: Final = 4 * 24 * 60 * 60 * 1000
 _OF_CALLBACKS: Final = (
     "place_kept", "dialled", "not_reached", "given_up", "answered", "abandoned", "left_queue",
 )  # fmt: skip
+
+_CASE: Final = tables.case.c
+_PARENT: Final = tables.case.alias("parent")
+_CHILD: Final = tables.case.alias("child")
+#: Nobody complained, or it goes on under another number.
+_NO_COMPLAINT: Final = (CaseStatus.DRAFT, CaseStatus.ABANDONED, CaseStatus.MERGED)
+#: Of those that are joined it is one, however each of them spelled it.
+_EMPLOYER: Final = func.coalesce(_PARENT.c.employer_hash, _CASE.employer_hash)
+_ALIKE: Final = (_CASE.topic, _CASE.province, _CASE.compartment, _EMPLOYER)
+_COMPLAINTS: Final = (
+    select(*_ALIKE, func.count())
+    .select_from(tables.case.outerjoin(_PARENT, _PARENT.c.id == _CASE.parent))
+    .where(
+        _CASE.id >= bindparam("first"),
+        _CASE.id < bindparam("after"),
+        _CASE.status.not_in([status.value for status in _NO_COMPLAINT]),
+        # What gathers others' complaints is none itself.
+        ~(_CASE.gathers & exists().where(_CHILD.c.parent == _CASE.id)),
+    )
+    .group_by(*_ALIKE)
+)
 
 
 def restore(conn: Connection, timezone: tzinfo, now: int) -> Board:
@@ -67,3 +94,16 @@ def _latest_states(conn: Connection, before: int | None) -> list[SealedFact]:
         query = query.where(fact.c.seq < before)
     seqs = sorted(conn.execute(query.group_by(fact.c.agent)).scalars())
     return [one for seq in seqs for one in sealed(conn, seq - 1, 1)]
+
+
+def complaints(conn: Connection, start: int, end: int) -> list[Counted]:
+    """The complaints that came in from ``start`` to before ``end``, epoch ms, whatever became of
+    them. An employer is the keyed hash of its name; nothing is decrypted.
+
+    Their ids begin with the moment at which they were opened, so the primary key finds a month.
+    """
+    rows = conn.execute(_COMPLAINTS, {"first": id_from(start), "after": id_from(end)})
+    return [
+        Counted(topic, province, Compartment(compartment), employer, cases)
+        for topic, province, compartment, employer, cases in rows
+    ]

@@ -13,6 +13,7 @@ from callcenter.cases.facts import NoteKind
 from callcenter.cases.service import CaseForm
 from callcenter.db import Database
 from callcenter.db.keys import Keys
+from callcenter.stats import service as stats
 from tests.db.test_cases import DAY_MS
 from tests.db.test_post import Office, followed_up
 from tests.db.test_search import AGENT, PHONE, TRIAGE, WEST_JAVA, Finder
@@ -83,6 +84,17 @@ async def test_nobody_is_told_by_looking_at_every_case(sqlite_url: str, keys: Ke
     found = await database.read(lambda connection: list(slow(connection, seen)))
     await database.close()
     assert len(seen) > 40
+    assert found == []
+
+
+async def test_a_month_is_counted_along_its_ids(sqlite_url: str, keys: Keys) -> None:
+    database = Database(sqlite_url)
+    Finder(database, keys).told()
+    seen = _listen(database)
+    await database.read(lambda connection: stats.complaints(connection, 0, 2**40))
+    found = await database.read(lambda connection: list(slow(connection, seen)))
+    await database.close()
+    assert any("GROUP BY" in text for text in seen)
     assert found == []
 
 

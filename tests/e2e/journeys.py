@@ -38,6 +38,9 @@ from callcenter.people.accounts import NewAccount
 from callcenter.people.permissions import Role
 from callcenter.people.sign_ins import IDLE_MS
 from callcenter.queue import service as queue
+from callcenter.stats import open_data
+from callcenter.stats import service as stats
+from callcenter.stats.open_data import Counted
 from callcenter.topics import uppers
 from tests.waiting import LIMIT_S, until
 
@@ -377,6 +380,17 @@ class Journey:
     def cases(self) -> list[Any]:
         """The rows of all cases, oldest first."""
         return self.rows("SELECT * FROM case_record ORDER BY opened_at, id")
+
+    def complaints(self, month: str) -> list[Counted]:
+        """What came in, as it is counted for the open data."""
+        start, end = open_data.span(month, ZONE)
+        return self.app.db.read_sync(partial(stats.complaints, start=start, end=end))
+
+    def published(self, counted: list[Counted]) -> dict[tuple[str, str | None], int]:
+        """What would be published of that: (topic, province) → cases."""
+        rules = self.app.calls.rules
+        cells = open_data.release(counted, rules.topics, rules.units.provinces)
+        return {(one.topic, one.province): one.cases for one in cells if one.cases is not None}
 
     def links(self, case: str) -> list[Any]:
         """The calls about a case, oldest first."""

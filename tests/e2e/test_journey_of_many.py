@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tests.e2e.journeys import DAY_S, Journey
@@ -31,6 +32,16 @@ async def one_notice(hotline: Journey, parent: str, children: list[str], note: s
     for number in (parent, *children):
         case = hotline.case(number)
         assert (case.status, case.outcome, case.public_note) == ("followed_up", "notice", note)
+
+
+def in_no_figure(hotline: Journey, employer: bytes) -> None:
+    """Forty are more than enough to be published, but for one employer; of forty they would be."""
+    (counted,) = hotline.complaints("2026-11")
+    assert (counted.topic, counted.province, counted.cases) == ("thr", "32", 40)
+    assert counted.employer == employer
+    assert hotline.published([counted]) == {}
+    forty = [msgspec.structs.replace(counted, cases=1, employer=bytes([n])) for n in range(40)]
+    assert hotline.published(forty) == {("thr", None): 40, ("thr", "32"): 40}
 
 
 @pytest.mark.timeout(400)
@@ -93,3 +104,4 @@ async def test_forty_workers_of_one_factory(hotline: Journey) -> None:
     await caller.press("2", number, pin, "6", "1")
     status = [hotline.case(number).status for number, _ in children]
     assert status == ["in_progress"] * 2 + ["reopened"] + ["closed"] * 37
+    in_no_figure(hotline, gathering.employer_hash)

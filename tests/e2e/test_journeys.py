@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from callcenter import staff, upkeep
@@ -358,6 +361,18 @@ async def test_a_boy_who_works_at_night(hotline: Journey) -> None:
     for unit in ("PTSA", "P32"):
         named = await hotline.officer(f"nama.{unit.lower()}", unit, named=True)
         assert await named.finds(number) == ([number] if unit == "PTSA" else [])
+        if unit == "PTSA":
+            await named.save(number, province="32")
+    # Open data: a single one is in no figure, and thirty like it are in the country's alone.
+    await hotline.until("2026-12-01 00:00")
+    released = upkeep.release(hotline.app.store, hotline.app.settings, "2026-11")
+    rows = list(csv.DictReader(io.StringIO(released)))
+    assert ("pekerja_anak", "32") in {(row["service_code"], row["province_code"]) for row in rows}
+    assert {row["cases"] for row in rows} == {"*"}
+    (counted,) = hotline.complaints("2026-11")
+    assert (counted.topic, counted.province, counted.cases) == ("pekerja_anak", "32", 1)
+    thirty = [msgspec.structs.replace(counted, employer=bytes([n])) for n in range(30)]
+    assert hotline.published(thirty) == {("pekerja_anak", None): 30}
 
 
 # --- 11 -----------------------------------------------------------------------------------------

@@ -342,12 +342,30 @@ def test_a_demo_day_is_in_the_database_and_nobody_changed_it(
     assert bad.returncode == 1
     assert "seq 3" in bad.stderr
 
+    file = tmp_path / "month.csv"
+    refused = run(environment, "open-data", "2999-12", str(file))
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("callcenter: 2999-12 is not over")
+    assert not file.exists()
+    done = run(environment, "open-data", "2020-12", str(file))
+    assert done.returncode == 0, done.stderr
+    made = file.read_bytes()
+    assert made.startswith(b"month,service_code,")
+    assert b"\r\n2020-12,upah," in made
+    again = run(environment, "open-data", "2020-11", str(file))
+    assert again.returncode == 1
+    assert "month.csv exists" in again.stderr
+    assert file.read_bytes() == made
+
 
 def test_no_database_is_not_one_in_order(environment: dict[str, str], tmp_path: Path) -> None:
-    refused = run(environment, "audit", "verify")
-    assert refused.returncode == 1
-    assert "there is no database" in refused.stderr
-    assert not list(tmp_path.rglob("callcenter.db*"))
+    file = tmp_path / "month.csv"
+    for command in (("audit", "verify"), ("open-data", "2020-12", str(file))):
+        refused = run(environment, *command)
+        assert refused.returncode == 1
+        assert "there is no database" in refused.stderr
+        assert not list(tmp_path.rglob("callcenter.db*"))
+    assert not file.exists()
 
 
 def test_settings_are_listed(environment: dict[str, str]) -> None:
