@@ -87,7 +87,8 @@ def release(
     counted: Iterable[Counted], topics: Mapping[str, Topic], provinces: Collection[str]
 ) -> list[Cell]:
     """A cell for each topic and place, whether it has cases or not: the country before its
-    provinces, by code. A topic that the file has no more is treated as one of the tender ones."""
+    provinces, by code. A topic that the file has no more is a tender one, and is there only if
+    something of it is published: marks alone would tell of it."""
     tallies: dict[str, dict[str | None, Tally]] = defaultdict(lambda: defaultdict(Counter))
     for one in counted:
         topic = topics.get(one.topic)
@@ -97,7 +98,8 @@ def release(
     cells = []
     for code in (*topics, *sorted(tallies.keys() - topics.keys())):
         figures = _published(tallies.get(code, {}), _least(topics.get(code)))
-        cells += [Cell(code, place, figures.get(place)) for place in (None, *sorted(provinces))]
+        if code in topics or figures:
+            cells += [Cell(code, place, figures.get(place)) for place in (None, *sorted(provinces))]
     return cells
 
 
