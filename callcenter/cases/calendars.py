@@ -113,6 +113,10 @@ class WorkCalendar:
         """When the office closes, if it is open on ``day``."""
         return self._moment(day, self.closes)
 
+    def opening(self, at: int) -> int:
+        """The first moment from ``at`` on at which the office is open: ``at`` itself if it is."""
+        return self.advance(at, 1) - 1
+
     def end(self, day: dt.date) -> int:
         """The midnight at the end of ``day``: when a day that is not a working day ends."""
         return self._moment(day + _DAY, 0)

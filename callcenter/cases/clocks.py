@@ -7,7 +7,8 @@
 - They stand still only while the case waits for its reporter (NEEDS_INFO, WAITING for the
   reporter), never while it waits for somebody else. While a period that a law gives is running,
   that one runs in the place of the case clock; without a date on record nothing stands still.
-- What the reporter may do for how long, and what happens by itself, are clocks too.
+- What the reporter may do for how long, and what happens by itself, are clocks too. A draft with a
+  message on it ends when triage opens: as a complaint, whose clocks run from the first call on.
 """
 
 from __future__ import annotations
@@ -60,6 +61,14 @@ DUTIES: Final = frozenset(
     {Kind.ACKNOWLEDGE, Kind.VERIFY, Kind.ACCEPT, Kind.RESOLVE, Kind.STATUTORY, Kind.CALLBACK}
 )
 
+#: What happens to a case at the end of the others. (To a draft that somebody has begun to tell,
+#: something else: it is filed.)
+BY_ITSELF: Final[Mapping[Kind, CaseEvent]] = {
+    Kind.DRAFT: CaseEvent.ABANDON,
+    Kind.NO_REPLY: CaseEvent.NO_REPLY,
+    Kind.SILENCE: CaseEvent.SILENCE,
+}
+
 
 class Statute(msgspec.Struct, frozen=True):
     """A period that a law gives (one of ``deadlines.STATUTES``), and the day on which it began."""
@@ -73,7 +82,8 @@ class Terms(msgspec.Struct, frozen=True):
 
     ``resolve_days``: of its topic. ``information``: a request for public information (PPID);
     ``longer``: whose time was extended in writing. ``acknowledged_at``: the reporter has number
-    and PIN. ``taken_at``: somebody on call has answered.
+    and PIN. ``taken_at``: somebody on call has answered. ``message_at``: while it was a draft
+    somebody left a message.
     """
 
     priority: Priority = Priority.P3
@@ -83,6 +93,7 @@ class Terms(msgspec.Struct, frozen=True):
     longer: bool = False
     acknowledged_at: int | None = None
     taken_at: int | None = None
+    message_at: int | None = None
     statutes: tuple[Statute, ...] = ()
 
 
@@ -103,6 +114,11 @@ class Clock(msgspec.Struct, frozen=True):
     used: float
     late_days: int
     marks: Mapping[int, int]
+
+    @property
+    def runs(self) -> bool:
+        """Whether somebody owes something by its end, which does not move on."""
+        return self.kind in DUTIES and self.stopped is None and not self.standing
 
 
 @dataclass(frozen=True)
@@ -261,12 +277,13 @@ class _Maker:
         unit: str | None = None,
         calendar: WorkCalendar | None = None,
         holds: Iterable[_Stretch] = (),
+        ends: int | None = None,
     ) -> Clock:
-        """``holds``: when it stands still."""
+        """``holds``: when it stands still. ``ends``: when it is due, if the limit does not say."""
         calendar = calendar or self.counting.of(unit)
         meter = _Meter(calendar, limit)
         end = self.now if stop is None else min(stop, self.now)
-        first = meter.due(start)
+        first = meter.due(start) if ends is None else ends
         total = meter.spent(start, first)
         held = [one for one in holds if one.start < end]
         paused = sum(
@@ -287,7 +304,7 @@ class _Maker:
             paused,
             stop,
             standing,
-            (meter.spent(start, end) - paused) / total,
+            (meter.spent(start, end) - paused) / total if total else 1.0,
             late,
             marks,
         )
@@ -331,7 +348,16 @@ def _first(maker: _Maker, stretches: Sequence[_Stretch], terms: Terms) -> Iterab
     if terms.priority is Priority.P0:
         yield maker.make(Kind.ON_CALL, limits[Code.ON_CALL], start, sooner(terms.taken_at))
     if stretches[0].status is _S.DRAFT:
-        yield maker.make(Kind.DRAFT, limits[Code.DRAFT], start, stretches[0].end)
+        ends = _filed_at(terms, maker.counting.home)
+        yield maker.make(Kind.DRAFT, limits[Code.DRAFT], start, stretches[0].end, ends=ends)
+
+
+def _filed_at(terms: Terms, office: WorkCalendar) -> int | None:
+    """When a draft with a message is filed: while triage is at work, or where life is in danger,
+    at once. None: there is no message."""
+    if terms.message_at is None or terms.priority is Priority.P0:
+        return terms.message_at
+    return office.opening(terms.message_at)
 
 
 def _steps(maker: _Maker, stretches: Sequence[_Stretch], terms: Terms) -> Iterable[Clock]:
@@ -340,7 +366,7 @@ def _steps(maker: _Maker, stretches: Sequence[_Stretch], terms: Terms) -> Iterab
     urgent = terms.priority in (Priority.P0, Priority.P1)
     verify = limits[Code.VERIFY_URGENT if urgent else Code.VERIFY]
     for run in _runs(stretches, _TRIAGE):
-        if all(one.status is _S.DRAFT for one in run):
+        if terms.message_at is None and all(one.status is _S.DRAFT for one in run):
             continue
         holds = filter(_for_reporter, run) if verify.pauses else ()
         start, end = run[0].start, run[-1].end
@@ -366,7 +392,7 @@ def _rounds(maker: _Maker, stretches: Sequence[_Stretch], terms: Terms) -> Itera
             rounds.append([])
         rounds[-1].append(one)
     for part in rounds:
-        if all(one.status in _UNFILED for one in part):
+        if terms.message_at is None and all(one.status in _UNFILED for one in part):
             continue
         done = [run for run in _runs(part, _DONE) if run[-1] is part[-1]]
         stop = done[0][0].start if done else None

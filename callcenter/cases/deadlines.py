@@ -16,7 +16,7 @@ FILE: Final = "cases/deadlines.yaml"
 class Code(StrEnum):
     """The limits, each with what begins and what ends it."""
 
-    DRAFT = "draft"  #: a draft that nobody came back to is abandoned
+    DRAFT = "draft"  #: a draft that nobody came back to is abandoned, or filed if it was begun
     ACKNOWLEDGE = "acknowledge"  #: the reporter has number and PIN
     ON_CALL = "on_call"  #: P0: somebody on call answers, or the next one is told
     ON_CALL_TIMES = "on_call_times"  #: so many are told; then the heads, by the other clocks

@@ -309,7 +309,8 @@ def add_message(
     recording: str | None,
     seconds: int,
 ) -> bool:
-    """A spoken message belongs to ``case``, and makes a draft a complaint. False: no such case."""
+    """A spoken message belongs to ``case``, and makes a draft a complaint: when triage opens, or
+    now if it is at work or life is in danger. False: no such case."""
     try:
         work = take(connection, keys, given, rules, case)
     except LookupError:
@@ -318,10 +319,8 @@ def add_message(
         connection.execute(
             update(tables.recording).where(tables.recording.c.name == recording).values(case=case)
         )
-    if work.status is CaseStatus.DRAFT:
-        work.move(CaseEvent.FILE, Actor.REPORTER, call=call)
+    work.message(seconds, call=call)
     link(connection, keys, given.now, call=call, case=case, role=CallRole.CONTINUED)
-    work.say(CaseFact.MESSAGE_LEFT, {"seconds": seconds}, call=call)
     work.keep()
     return True
 
@@ -374,7 +373,9 @@ def save(
     data: dict[str, str | int | bool] = {"fields": ",".join(told), "version": work.version}
     work.say(CaseFact.CASE_SAVED, data, by=agent, call=call)
     told_it = work.status is CaseStatus.DRAFT and changed.get("narrative")
-    if told_it or work.status is CaseStatus.ANSWERED:
+    # A message waits for triage no longer once it turns out that life is in danger.
+    urgent = work.refusal(CaseEvent.FILE, Actor.SYSTEM) is None
+    if told_it or urgent or work.status is CaseStatus.ANSWERED:
         work.move(CaseEvent.FILE, Actor.AGENT, by=agent, call=call)
     work.keep(agent)
     return load(connection, keys, case)

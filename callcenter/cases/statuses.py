@@ -16,7 +16,7 @@ from callcenter.cases.deadlines import Code
 
 
 class CaseStatus(StrEnum):
-    DRAFT = "draft"  #: it has its number, and nobody has saved anything yet
+    DRAFT = "draft"  #: it has its number; nobody has saved anything yet, or triage is not at work
     NEW = "new"  #: a complaint, waiting to be looked at
     VERIFYING = "verifying"  #: triage looks at it
     NEEDS_INFO = "needs_info"  #: triage asked the reporter something
@@ -126,19 +126,19 @@ def _free(*actors: Actor) -> dict[Actor, Code | None]:
     return dict.fromkeys(actors)
 
 
-_TAKERS = _free(_A.AGENT, _A.TRIAGE, _A.OFFICER, _A.REPORTER, _A.SYSTEM)
+_TAKERS = _free(_A.AGENT, _A.TRIAGE, _A.OFFICER, _A.REPORTER)
 _TRIAGE = _free(_A.TRIAGE, _A.HEAD)
 _UNIT = _free(_A.OFFICER, _A.HEAD)
 _BY_PIN = _free(_A.REPORTER)
-_ABANDON: dict[Actor, Code | None] = {_A.AGENT: None, _A.SYSTEM: Code.DRAFT}
+_CLOCK: dict[Actor, Code | None] = {_A.SYSTEM: Code.DRAFT}
 _REOPEN: dict[Actor, Code | None] = {_A.REPORTER: Code.REOPEN, _A.SUPERVISOR: None}
 _SILENCE: dict[Actor, Code | None] = {_A.SYSTEM: Code.SILENCE}
 
 #: (status, event) → what becomes of it. A pair that is not here is refused without any change.
 CASE_TABLE: dict[tuple[CaseStatus, CaseEvent], Move] = {
-    (_S.DRAFT, _E.FILE): Move(_S.NEW, _TAKERS),
+    (_S.DRAFT, _E.FILE): Move(_S.NEW, _TAKERS | _CLOCK),
     (_S.DRAFT, _E.ANSWER): Move(_S.ANSWERED, _free(_A.AGENT)),
-    (_S.DRAFT, _E.ABANDON): Move(_S.ABANDONED, _ABANDON),
+    (_S.DRAFT, _E.ABANDON): Move(_S.ABANDONED, _free(_A.AGENT) | _CLOCK),
     (_S.NEW, _E.FILE): Move(_S.NEW, _TAKERS),
     (_S.NEW, _E.ANSWER): Move(_S.ANSWERED, _free(_A.AGENT)),
     (_S.NEW, _E.VERIFY): Move(_S.VERIFYING, _TRIAGE),
@@ -198,12 +198,14 @@ def refusal(
     actor: Actor,
     fields: Mapping[str, str],
     wait: WaitReason | None = None,
+    *,
+    message: bool = False,
 ) -> str | None:
     """Why ``actor`` can't do ``event`` now, or None.
 
-    ``wait``: what a WAITING case waits for. Codes: ``not_now`` (the table has no such way),
-    ``not_yours`` (somebody else may), ``missing_…`` and ``wrong_…`` (a field). A limit that binds
-    the actor is another matter: see :attr:`Move.by`.
+    ``wait``: what a WAITING case waits for; ``message``: somebody left one on a draft. Codes:
+    ``not_now`` (the table has no such way), ``not_yours`` (somebody else may), ``missing_…`` and
+    ``wrong_…`` (a field). A limit that binds the actor is another matter: see :attr:`Move.by`.
     """
     move = _move(status, event)
     if move is None:
@@ -211,6 +213,8 @@ def refusal(
     # Words of the reporter's do not end a wait for somebody else.
     told_another = wait is not WaitReason.REPORTER
     if status is CaseStatus.WAITING and event == CaseEvent.REPLY and told_another:
+        return "not_now"
+    if message and event == CaseEvent.ABANDON:  # it has not been heard yet
         return "not_now"
     if actor not in move.by:
         return "not_yours"

@@ -305,6 +305,21 @@ async def test_a_message_is_a_case_whose_recording_comes_home(house: StillHouse)
     assert await house.pins() == []
 
 
+async def test_a_message_that_the_network_took_at_night_waits_for_the_morning(
+    house: StillHouse,
+) -> None:
+    night, opening = 12 * 3_600_000, 22 * 3_600_000  # from 10.00 on
+    await house.passes(night)
+    await house.calls.handle(line.MessageLeft(LINE, "message-1", 9, house.clock.now() - 60_000))
+    wanted = select(case_tables.case.c.status, case_tables.case.c.acknowledged_at)
+    stood = []
+    for ms in (0, opening - night - 1, 1):
+        await house.passes(ms)
+        stood.append(tuple(await house.do(lambda conn: conn.execute(wanted).one())))
+    # Nobody was told number and PIN.
+    assert stood == [("draft", None), ("draft", None), ("new", None)]
+
+
 async def test_a_recording_that_an_agent_interrupted_is_kept(house: StillHouse) -> None:
     """It comes late, for an old Turn: the flow does not want it, and it is not lost."""
     call = await house.dials()

@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy import delete, select, update
 
+from callcenter.cases import service as cases
 from callcenter.cases import tables
 from callcenter.cases.clocks import Clock
 from callcenter.cases.facts import NoteKind
-from callcenter.cases.hand.service import Work, runs
+from callcenter.cases.hand.service import Work
 from callcenter.cases.post import service as post
 from callcenter.cases.post.service import ToPhone
 from callcenter.cases.statuses import Actor, CaseEvent
@@ -82,6 +83,24 @@ class Desk(Store):
             )
         )
 
+    def message(self, case: str, call: str = "call-1") -> None:
+        """Whoever talks in ``call`` leaves a message on the case."""
+        self.call(call)
+        given = Given(self.now)
+        added = self.do(
+            lambda conn: cases.add_message(
+                conn,
+                self.keys,
+                given.again(),
+                self.rules,
+                call=call,
+                case=case,
+                recording=None,
+                seconds=7,
+            )
+        )
+        assert added
+
     def remind(self, case: str) -> Moved:
         given = Given(self.now)
         return self.do(
@@ -136,7 +155,7 @@ class Desk(Store):
     def due(self, case: str) -> int | None:
         """When it is due, from its Facts alone."""
         work = self.hand(case)
-        dues = [clock.due for clock in work.clocks() if runs(clock)]
+        dues = [clock.due for clock in work.clocks() if clock.runs]
         return min([*dues, *(one.due_at for one in work.pressed)], default=None)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.databases import PostgreSQL
-from tests.e2e.application import Application, Person
+from tests.e2e.application import Application, Person, after_a_message
 from tests.e2e.asterisk import Asterisk, running_asterisk
 from tests.e2e.conftest import Make
 from tests.e2e.desks import (
@@ -165,11 +165,11 @@ def test_a_message_left_while_we_are_away_becomes_a_case(
         'SELECT c.* FROM case_record c JOIN call_case l ON l."case" = c.id WHERE l.call = :call',
         call=call.id,
     )
-    assert case.status == "new"
+    (left,) = application.facts("message_left")
+    assert case.status == after_a_message(left.at)
     (recording,) = application.rows("SELECT * FROM recording")
     assert (recording.name, recording.call, recording.case) == (name, call.id, case.id)
     assert 2 <= recording.seconds <= 5
-    assert application.facts("message_left")
     assert application.complaints() == []
     assert traces("+6281298765432", application.folder, asterisk.folder) == []
 

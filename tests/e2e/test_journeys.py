@@ -19,6 +19,7 @@ from tests.e2e.journeys import (
     SARI,
     Journey,
     Refused,
+    at,
     day,
     journey,
 )
@@ -67,18 +68,67 @@ async def test_a_message_during_joint_leave(tmp_path: Path) -> None:
         assert await caller.waits_for() == "recording"
         await caller.speak("THR kami belum dibayar sampai hari ini.")
         await caller.hang_up()
-        (case,) = hotline.cases()
-        assert case.status == "new"
-        # Idul Fitri and joint leave are no working days: the clocks begin on the first one after.
         assert len(hotline.rows('SELECT * FROM recording WHERE "case" = :c', c=case.id)) == 1
-        await hotline.until("2026-03-25 08:30")
+        # The caller chose no more than wages: near Lebaran that is urgent, as THR is.
+        case = hotline.case(case.number)
+        assert (case.status, case.topic, case.priority) == ("draft", "upah", "P1")
+        # Idul Fitri and joint leave are no working days. The day of the call is day 0, so one
+        # working day later is the first one after them; it is known at once.
+        due = at("2026-03-25 16:00")
+        assert (case.due_at, hotline.standing(case.number).due) == (due, due)
+        # Not abandoned after a day: on Wednesday at 8.00 triage is at work again, and it is filed.
+        await hotline.until("2026-03-25 07:59")
+        assert hotline.case(case.number).status == "draft"
+        await hotline.until("2026-03-25 08:00")
+        case = hotline.case(case.number)
+        assert (case.status, case.unit, case.priority) == ("new", "PTSA", "P1")
+        (moved,) = hotline.facts("case_moved", case=case.id)
+        assert (moved.data["event"], moved.data["actor"]) == ("file", "system")
+        assert moved.at == at("2026-03-25 08:00")
+        verify = hotline.clocks(case.number)["verify"]
+        assert (verify.due, verify.used) == (due, 0)
+        assert (case.due_at, hotline.standing(case.number).due) == (due, due)
         triage, _ = await hotline.desk()
         await triage.save(case.number, topic="thr")
         case = hotline.case(case.number)
-        assert (case.topic, case.priority) == ("thr", "P1")
-        due = hotline.standing(case.number).due
-        assert due is not None
-        assert day(due) in ("2026-03-25", "2026-03-26")
+        assert (case.topic, case.priority, case.due_at) == ("thr", "P1", due)
+
+
+async def test_a_message_can_be_asked_for_gone_on_with_and_withdrawn_before_anybody_hears_it(
+    tmp_path: Path,
+) -> None:
+    async with journey(tmp_path, "2026-03-20 21:00") as hotline:
+        caller = await hotline.dial()
+        pin = "739164"
+        await caller.press("1", "1")
+        assert "sudah diganti" in await caller.press("2", pin, "1")
+        await caller.press("1")
+        await caller.speak("THR kami belum dibayar.")
+        await caller.hang_up()
+        (case,) = hotline.cases()
+        await hotline.pass_time(2 * DAY_S)
+        elsewhere = await hotline.dial(OTHER)
+        told = await elsewhere.press("2", case.number, pin)
+        assert "sudah terdaftar" in told
+        assert "paling lambat tanggal dua puluh lima Maret" in told
+        # Taken up again, and another message is left: it is the same complaint, and still waits.
+        await elsewhere.press("9")
+        for _ in range(4):
+            if await elsewhere.waits_for() == "recording":
+                break
+            await elsewhere.press("1")
+        await elsewhere.speak("Juga lembur kami.")
+        await elsewhere.hang_up()
+        (case,) = hotline.cases()
+        assert case.status == "draft"
+        assert [link.role for link in hotline.links(case.id)] == ["opened", "continued"]
+        assert len(hotline.rows('SELECT * FROM recording WHERE "case" = :c', c=case.id)) == 2
+        again = await hotline.dial()
+        await again.press("2", case.number, pin)
+        await again.press("7", "1", "2")
+        assert hotline.case(case.number).status == "withdrawn"
+        await hotline.until("2026-04-30 08:00")
+        assert hotline.case(case.number).status == "withdrawn"
 
 
 # --- 4 ------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Row
 
 from callcenter.line import Device, DeviceKind
-from tests.e2e.application import Application, Person
+from tests.e2e.application import Application, Person, after_a_message
 from tests.e2e.conftest import Make
 from tests.e2e.desks import Talk, desks, sign_in, wait_hears_anything
 from tests.e2e.exchange import Exchange
@@ -247,7 +247,8 @@ def test_a_message_after_hours(
     (case,) = closed.rows("SELECT * FROM case_record")
     assert (kept.call, kept.case) == (call, case.id)
     assert 2 <= kept.seconds <= 6
-    assert (case.status, case.topic) == ("new", "upah")
+    (left,) = closed.facts("message_left")
+    assert (case.status, case.topic) == (after_a_message(left.at), "upah")
     sealed = (closed.folder / "var" / "recordings" / kept.file).read_bytes()
     assert b"RIFF" not in sealed
     assert "message_left" in kinds(closed, call)

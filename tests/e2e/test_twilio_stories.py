@@ -282,7 +282,7 @@ ENDINGS = {
     ),
     "message": Ending(
         [("twilio", "ended", "upah", None, "goodbye", 1)],
-        [("new", "upah", None, 1, "opened", 1)],
+        [("draft", "upah", None, 1, "opened", 1)],  # until Monday
         [("ended",)],
     ),
 }

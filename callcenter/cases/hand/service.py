@@ -15,7 +15,7 @@ import msgspec
 from callcenter.cases import assignments, clocks, duplicates, escalation, numbers, statuses, tables
 from callcenter.cases import texts as typed
 from callcenter.cases.assignments import Assignment, AssignmentState
-from callcenter.cases.clocks import DUTIES, Clock, Kind, Terms
+from callcenter.cases.clocks import BY_ITSELF, Clock, Kind, Terms
 from callcenter.cases.deadlines import Code
 from callcenter.cases.errors import BadForm, Refused
 from callcenter.cases.escalation import Escalation, Level
@@ -109,6 +109,7 @@ class Work:
             resolve_days=topic.resolve_days if topic is not None else None,
             acknowledged_at=self.row["acknowledged_at"],
             taken_at=self.row["taken_at"],
+            message_at=self.past.message_at,
             statutes=self.past.statutes,
         )
 
@@ -133,7 +134,8 @@ class Work:
     ) -> Refused | None:
         """Why ``actor`` can't do this now, or None. ``fields`` None: they are not known yet."""
         given = fields if fields is not None else fielded.some(self.status, event)
-        why = statuses.refusal(self.status, event, actor, given, self.wait)
+        message = self.past.message_at is not None
+        why = statuses.refusal(self.status, event, actor, given, self.wait, message=message)
         if why is not None:
             _, _, field = why.partition("_")
             named = why.startswith(("missing_", "wrong_"))
@@ -164,18 +166,19 @@ class Work:
     # --- what is done -------------------------------------------------------------------------
 
     def settle(self) -> None:
-        """Do what the clocks have made due by now, in its order: tell, close, abandon. It comes
-        before anything else, so that nobody's being late changes what becomes of a case."""
+        """Do what the clocks have made due by now, in its order: tell, file, close, abandon. First
+        of all, so that nobody's being late changes what becomes of a case."""
         while (due := self._by_itself()) is not None:
             event, at = due
             self._escalate(at)
-            begun = event is CaseEvent.ABANDON and any(map(self.row.get, _BEGUN))
-            self.move(CaseEvent.FILE if begun else event, Actor.SYSTEM)
+            self.move(event, Actor.SYSTEM)
         self._escalate(self.now)
 
     def _by_itself(self) -> tuple[CaseEvent, int] | None:
         """What a clock has done to it, and when it should have."""
-        for kind, event in _BY_ITSELF.items():
+        begun = self.past.message_at is not None or any(map(self.row.get, _BEGUN))
+        for kind, ends_in in BY_ITSELF.items():
+            event = CaseEvent.FILE if begun and kind is Kind.DRAFT else ends_in
             if self.refusal(event, Actor.SYSTEM) is None:
                 ends = [one for one in self.clocks() if one.kind is kind and one.stopped is None]
                 return event, ends[-1].due
@@ -306,6 +309,13 @@ class Work:
             self.past = msgspec.structs.replace(self.past, contacts=self.past.contacts + 1)
         if by is not None:
             self.taken()
+
+    def message(self, seconds: int, *, call: str) -> None:
+        """Somebody left one. A draft is filed by it, unless it must wait for triage."""
+        self.say(CaseFact.MESSAGE_LEFT, {"seconds": seconds}, call=call)
+        self.past = history.with_message(self.past, self.now)
+        if self.refusal(CaseEvent.FILE, Actor.SYSTEM) is None:
+            self.move(CaseEvent.FILE, Actor.REPORTER, call=call)
 
     def remind(self, *, by: str | None, call: str | None) -> None:
         """The reporter presses for an answer ("tagih"). Once is enough until it was answered.
@@ -547,7 +557,7 @@ class Work:
         self.tell.append(telling.of_escalation(one))
 
     def _due_at(self, running: Iterable[Clock]) -> int | None:
-        dues = [clock.due for clock in running if runs(clock)]
+        dues = [clock.due for clock in running if clock.runs]
         return min([*dues, *(one.due_at for one in self.pressed)], default=None)
 
     def _set_timer(self, running: tuple[Clock, ...], look: int | None) -> None:
@@ -557,7 +567,7 @@ class Work:
         looks += [one.due_at for one in self._unanswered()]
         few = self.past.contacts < self._rules.deadlines[Code.CONTACTS].value
         for clock in running:
-            by_itself = clock.kind in _BY_ITSELF and clock.stopped is None
+            by_itself = clock.kind in BY_ITSELF and clock.stopped is None
             if by_itself and not (clock.kind is Kind.NO_REPLY and few):
                 looks.append(clock.due)
         if looks:
@@ -582,17 +592,6 @@ def take(connection: Connection, keys: Keys, given: Given, rules: Rules, case: s
 
 # --- small things --------------------------------------------------------------------------------
 
-#: Clocks at whose end a case moves by itself.
-_BY_ITSELF: Final = {
-    Kind.DRAFT: CaseEvent.ABANDON,
-    Kind.NO_REPLY: CaseEvent.NO_REPLY,
-    Kind.SILENCE: CaseEvent.SILENCE,
-}
 #: An agent has begun to write such a draft down: it becomes a complaint.
 _BEGUN: Final = ("narrative", "employer", "reporter")
 _PRESSED_LEVEL: Final = 100
-
-
-def runs(clock: Clock) -> bool:
-    """Whether somebody owes something by its end, which does not move on."""
-    return clock.kind in DUTIES and clock.stopped is None and not clock.standing

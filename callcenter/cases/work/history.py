@@ -1,4 +1,5 @@
-"""What a case's Facts say of it: its steps, its statutory periods, tries to reach the reporter."""
+"""What a case's Facts say of it: its steps, its statutory periods, tries to reach the reporter, and
+the message that was left on a draft."""
 
 from __future__ import annotations
 
@@ -14,16 +15,24 @@ from callcenter.cases.facts import CaseFact
 from callcenter.cases.statuses import CaseEvent, CaseStatus
 
 #: The Facts that :func:`fold` reads.
-KINDS = (CaseFact.CASE_OPENED, CaseFact.CASE_MOVED, CaseFact.STATUTE_SET, CaseFact.CONTACT_TRIED)
+KINDS = (
+    CaseFact.CASE_OPENED,
+    CaseFact.CASE_MOVED,
+    CaseFact.STATUTE_SET,
+    CaseFact.CONTACT_TRIED,
+    CaseFact.MESSAGE_LEFT,
+)
 _STEPS = (CaseFact.CASE_OPENED.value, CaseFact.CASE_MOVED.value)
 
 
 class Past(msgspec.Struct, frozen=True):
-    """``contacts``: tries to reach the reporter since something was asked of them."""
+    """``contacts``: tries to reach the reporter since something was asked of them. ``message_at``:
+    when, while it was a draft, the first message was left."""
 
     steps: tuple[Step, ...] = ()
     statutes: tuple[Statute, ...] = ()
     contacts: int = 0
+    message_at: int | None = None
 
 
 class _Fact(msgspec.Struct):
@@ -46,6 +55,8 @@ def fold(texts: Iterable[str]) -> Past:
             past = with_move(past, one.at, one.data)
         elif one.kind == CaseFact.STATUTE_SET:
             past = with_statute(past, str(one.data["code"]), str(one.data["on"]))
+        elif one.kind == CaseFact.MESSAGE_LEFT:
+            past = with_message(past, one.at)
         else:
             past = msgspec.structs.replace(past, contacts=past.contacts + 1)
     return past
@@ -64,6 +75,14 @@ def with_statute(past: Past, code: str, on: str) -> Past:
     if on:
         kept += (Statute(Code(code), dt.date.fromisoformat(on)),)
     return msgspec.structs.replace(past, statutes=kept)
+
+
+def with_message(past: Past, at: int) -> Past:
+    """After a message was left."""
+    draft = bool(past.steps) and past.steps[-1].status is CaseStatus.DRAFT
+    if not draft or past.message_at is not None:
+        return past
+    return msgspec.structs.replace(past, message_at=at)
 
 
 def opened_at(steps: Iterable[Step]) -> int:

@@ -11,7 +11,7 @@ from callcenter.cases.clocks import Kind
 from callcenter.cases.errors import Refused, StaleCase
 from callcenter.cases.escalation import Escalation, Level
 from callcenter.cases.facts import NoteKind
-from callcenter.cases.hand.service import Moved, Work, runs, take
+from callcenter.cases.hand.service import Moved, Work, take
 from callcenter.cases.post import service as post
 from callcenter.cases.rules import Rules
 from callcenter.cases.statuses import Actor, CaseEvent, CaseStatus, WaitReason
@@ -140,7 +140,7 @@ def standing(connection: Connection, keys: Keys, rules: Rules, case: str, now: i
         raise LookupError(case)
     work = Work(connection, keys, Given(now), rules, dict(row._mapping))
     all_ = work.clocks()
-    duties = sorted((one for one in all_ if runs(one)), key=lambda one: one.due)
+    duties = sorted((one for one in all_ if one.runs), key=lambda one: one.due)
     windows = [one.due for one in all_ if one.kind in _WINDOWS and one.stopped is None]
     first = duties[0] if duties else None
     return Standing(

@@ -36,6 +36,21 @@ def test_four_hours_over_the_holidays() -> None:
     assert WIB.spent(at("2026-03-17 15:00"), at("2026-03-25 11:00")) == 4 * HOUR_MS
 
 
+@pytest.mark.parametrize(
+    "left, opening",
+    [
+        ("2026-06-08 07:59", "2026-06-08 08:00"),
+        ("2026-06-08 08:00", "2026-06-08 08:00"),
+        ("2026-06-08 15:59", "2026-06-08 15:59"),
+        ("2026-06-08 16:00", "2026-06-09 08:00"),
+        ("2026-06-05 20:00", "2026-06-08 08:00"),  # a Friday
+        ("2026-03-20 21:00", "2026-03-25 08:00"),  # Idul Fitri and joint leave
+    ],
+)
+def test_when_the_office_is_open_next(left: str, opening: str) -> None:
+    assert WIB.opening(at(left)) == at(opening)
+
+
 def test_the_cut_off_is_midnight() -> None:
     """A voice message on joint leave, 20 March 2026 at 21:00: one working day is the 25th."""
     assert not WIB.is_working_day(day("2026-03-20"))
@@ -206,6 +221,16 @@ def test_to_advance_is_to_spend(one: WorkCalendar, start: int, first: int, secon
     assert first == 0 or one.spent(start, reached - 1) == first - 1  # and no moment is earlier
     if second:
         assert one.advance(reached, second) == one.advance(start, first + second)
+
+
+@given(CALENDARS, MOMENTS)
+def test_the_opening_is_the_first_moment_of_work(one: WorkCalendar, start: int) -> None:
+    opening = one.opening(start)
+    assert opening >= start
+    assert one.spent(start, opening) == 0
+    assert one.spent(opening, opening + 1) == 1
+    assert one.opening(opening) == opening
+    assert opening in (start, one.open(one.day_of(opening)))
 
 
 @given(CALENDARS, MOMENTS, st.integers(1, 60))

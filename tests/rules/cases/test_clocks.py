@@ -245,6 +245,53 @@ def test_a_draft_has_a_day_of_the_clock() -> None:
     assert [one for one in all_clocks(given_up, "2026-06-08 10:00") if one.stopped is None] == []
 
 
+def left(when: str, priority: str = "P2") -> Terms:
+    """A message was left, as a draft."""
+    return Terms(Priority(priority), Track.PENGAWASAN, resolve_days=60, message_at=at(when))
+
+
+@pytest.mark.parametrize(
+    "opened, message, filed",
+    [
+        ("2026-03-20 21:00", "2026-03-20 21:02", "2026-03-25 08:00"),
+        ("2026-06-05 20:00", "2026-06-06 19:00", "2026-06-08 08:00"),  # later than a day
+        ("2026-06-08 16:00", "2026-06-08 16:00", "2026-06-09 08:00"),
+        ("2026-06-09 07:59", "2026-06-09 07:59", "2026-06-09 08:00"),
+        ("2026-06-09 08:00", "2026-06-09 08:00", "2026-06-09 08:00"),
+        ("2026-06-09 07:00", "2026-06-09 15:59", "2026-06-09 15:59"),
+    ],
+)
+def test_a_draft_with_a_message_ends_when_triage_opens(
+    opened: str, message: str, filed: str
+) -> None:
+    steps, terms = history(f"{opened} draft"), left(message)
+    (draft,) = of(Kind.DRAFT, steps, message, terms)
+    assert (draft.started, draft.due) == (at(opened), at(filed))
+    assert (draft.used >= 1) == (message == filed)
+    for now, why in ((at(filed) - 1, "too_early"), (at(filed), None)):
+        assert clocks.guard(Code.DRAFT, steps, terms, COUNTING, now) == why
+
+
+def test_the_message_of_somebody_in_danger_waits_for_nobody() -> None:
+    steps, terms = history("2026-03-20 21:00 draft"), left("2026-03-20 21:02", "P0")
+    assert of(Kind.DRAFT, steps, "2026-03-20 21:02", terms)[0].due == at("2026-03-20 21:02")
+
+
+def test_a_message_that_waits_is_due_when_it_will_be() -> None:
+    """The clocks of a complaint run from the first call on, so filing it moves none of them."""
+    steps, terms = history("2026-03-20 21:00 draft"), left("2026-03-20 21:02", "P1")
+    filed = (*steps, *history("2026-03-25 08:00 new"))
+    before = all_clocks(steps, "2026-03-25 07:59", terms)
+    after = all_clocks(filed, "2026-03-25 08:00", terms)
+    dues = {one.kind: one.due for one in before if one.runs}
+    assert dues == {one.kind: one.due for one in after if one.runs}
+    assert dues.keys() == {Kind.ACKNOWLEDGE, Kind.VERIFY, Kind.RESOLVE}
+    assert dues[Kind.VERIFY] == at("2026-03-25 16:00")
+    assert [one.used for one in before if one.runs] == [0, 0, 0]
+    withdrawn = (*steps, *history("2026-03-21 09:00 withdrawn"))
+    assert not any(one.stopped is None for one in all_clocks(withdrawn, "2026-03-26 09:00", terms))
+
+
 def test_which_limit_a_case_clock_has() -> None:
     def days(**terms: object) -> int:
         return clocks.resolve_limit(msgspec.convert(terms, Terms), DEADLINES).value
@@ -373,6 +420,7 @@ def terms_of_cases(draw: st.DrawFn) -> Terms:
         draw(st.sampled_from(Track)),
         draw(st.sampled_from((None, 5, 14, 60))),
         acknowledged_at=draw(st.sampled_from((None, BEGIN))),
+        message_at=draw(st.none() | st.integers(BEGIN + 1, BEGIN + 10 * DAY_MS)),
         statutes=tuple(statutes),
     )
 
@@ -468,6 +516,23 @@ def test_a_clock_is_used_up_when_it_is_due(
         assert one.late_days == 0 or end > one.due
         assert one.used >= 0
         assert one.stopped is None or one.stopped <= now
+
+
+@given(st.integers(BEGIN, BEGIN + 365 * DAY_MS), st.sampled_from(Priority))
+@settings(max_examples=100)
+def test_to_file_what_waited_moves_no_duty(left_at: int, priority: Priority) -> None:
+    """And triage has all of its time: nothing of it is used up, nobody is told before it opens."""
+    terms = Terms(priority, Track.PENGAWASAN, resolve_days=60, message_at=left_at)
+    steps = (Step(left_at, CaseStatus.DRAFT),)
+    (draft,) = of(Kind.DRAFT, steps, left_at, terms)
+    filed = (*steps, Step(draft.due, CaseStatus.NEW, event=CaseEvent.FILE))
+    waits, runs = (
+        [one for one in all_clocks(some, draft.due, terms) if one.runs] for some in (steps, filed)
+    )
+    assert waits == runs
+    assert {one.kind for one in runs} == {Kind.ACKNOWLEDGE, Kind.VERIFY, Kind.RESOLVE}
+    assert all(one.used == 0 for one in runs)
+    assert all(min(one.marks.values()) > draft.due for one in runs)
 
 
 @given(histories(), terms_of_cases())

@@ -101,6 +101,14 @@ def test_a_reply_ends_only_a_wait_for_the_reporter() -> None:
     assert refusal(S.NEEDS_INFO, "reply", A.REPORTER, {}) is None
 
 
+def test_a_draft_with_a_message_is_not_given_up_and_all_else_is_as_it_was() -> None:
+    for status, event, actor in itertools.product(S, E, A):
+        fields, wait = full(event), WaitReason.REPORTER
+        why = refusal(status, event, actor, fields, wait, message=True)
+        without = refusal(status, event, actor, fields, wait)
+        assert why == ("not_now" if event is E.ABANDON else without)
+
+
 def test_what_is_final_is_left_by_reopening_alone() -> None:
     left = {
         (of, event) for (of, event), move in CASE_TABLE.items() if of in FINAL and move.to != of
@@ -140,6 +148,7 @@ def test_who_is_bound_by_a_limit() -> None:
     }
     assert bound == {
         (E.ABANDON, A.SYSTEM, Code.DRAFT),
+        (E.FILE, A.SYSTEM, Code.DRAFT),
         (E.NO_REPLY, A.SYSTEM, Code.NO_REPLY),
         (E.SILENCE, A.SYSTEM, Code.SILENCE),
         (E.REOPEN, A.REPORTER, Code.REOPEN),
