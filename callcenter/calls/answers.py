@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from callcenter.calls import followup, keeping, tables
 from callcenter.calls.followup import Stores
-from callcenter.calls.model import Outcome
+from callcenter.calls.model import Call, Outcome
 from callcenter.calls.moves import Ask, Steps
 from callcenter.cases import service as cases
 from callcenter.ivr import needs
@@ -73,9 +73,23 @@ def answer(stores: Stores, ask: Ask) -> needs.Answer:
             return keeping.keep_place(stores, call)
         case needs.MayDial():
             return keeping.may_dial(stores)
+        case needs.MayCallBody():
+            return _body_number(stores, call, need.body)
         case needs.JoinQueue() | needs.LeaveQueue() | needs.Rejoin():
             return needs.NeedFailed("unknown_need")  # decided in the life of the call
     return followup.answer(stores, call, need)
+
+
+def _body_number(stores: Stores, call: Call, code: str) -> needs.BodyNumber:
+    """The number of a body of the directory: no other one can be called in a talk."""
+    body = stores.rules.directory.get(code)
+    number = None if body is None else body.international
+    if number is None:
+        return needs.BodyNumber(None, "no_number")
+    if call.line not in stores.outgoing.lines:
+        return needs.BodyNumber(None, "line")
+    refused = keeping.may_dial(stores).refused
+    return needs.BodyNumber(None if refused else number.dial, refused)
 
 
 def _wait_s(stores: Stores, position: int, agents: int) -> int | None:

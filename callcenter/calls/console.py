@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from callcenter.calls import tables
-from callcenter.calls.model import CallState
+from callcenter.calls.model import CallState, Leg, LegState
 from callcenter.calls.outcomes import OUTCOMES
 from callcenter.calls.service import Calls
 from callcenter.calls.tables import Stored
@@ -78,17 +78,30 @@ class CaseDraft(msgspec.Struct, frozen=True):
 
 
 class BodyView(msgspec.Struct, frozen=True):
-    """A body outside, to be named to the caller: its numbers as they are read out, its hours."""
+    """A body outside, to be named to the caller: its numbers as they are read out, its hours.
+    ``call``: the number that is called to bring it into the talk; None: it can't be."""
 
+    code: str
     label: Mapping[str, str]
     numbers: tuple[str, ...]
     hours: str
+    call: str | None
+
+
+class JoinedView(msgspec.Struct, frozen=True):
+    """The body that the agent brings into the talk. ``state``: ringing or talking."""
+
+    code: str
+    label: Mapping[str, str]
+    state: str
+    since: int
 
 
 class CallView(msgspec.Struct, frozen=True):
     """``state``: connecting, dialling (the caller's telephone rings), talking or held. ``chose``:
     what the flow learnt from the caller. ``others``: cases that were opened in this call besides
-    ``case``. ``bodies``: who else is there for what it is about."""
+    ``case``. ``bodies``: who else is there for what it is about; ``joined``: the one that is
+    brought into the talk."""
 
     id: str
     state: str
@@ -103,6 +116,7 @@ class CallView(msgspec.Struct, frozen=True):
     case: CaseDraft | None
     others: tuple[CaseDraft, ...]
     bodies: tuple[BodyView, ...]
+    joined: JoinedView | None
 
 
 class WrapUpView(msgspec.Struct, frozen=True):
@@ -221,17 +235,36 @@ def _call(connection: Connection, calls: Calls, stored: Stored, state: str) -> C
         leg.id if leg is not None else None,
         case,
         others,
-        _bodies(calls.rules, case.topic if case is not None else call.topic),
+        _bodies(calls, call.line, case.topic if case is not None else call.topic),
+        _joined(calls.rules, call.body_leg),
     )
 
 
-def _bodies(rules: Rules, topic: str | None) -> tuple[BodyView, ...]:
-    """Whom to name to a caller with this topic."""
-    known = rules.topics.get(topic or "")
-    found = [] if known is None else about(rules.directory, known.code, known.within)
+def _bodies(calls: Calls, line: str, topic: str | None) -> tuple[BodyView, ...]:
+    """Whom to name to a caller with this topic, who calls on ``line``."""
+    known = calls.rules.topics.get(topic or "")
+    found = [] if known is None else about(calls.rules.directory, known.code, known.within)
+    calls_out = line in calls.outgoing.lines
     return tuple(
-        BodyView(one.label, tuple(map(_read_out, one.numbers)), one.hours)
+        BodyView(
+            one.code,
+            one.label,
+            tuple(map(_read_out, one.numbers)),
+            one.hours,
+            one.international.show if calls_out and one.international is not None else None,
+        )
         for one in found[:BODIES_MOST]
+    )
+
+
+def _joined(rules: Rules, leg: Leg | None) -> JoinedView | None:
+    if leg is None or leg.body is None:
+        return None
+    body = rules.directory.get(leg.body)
+    label = body.label if body is not None else {"id": leg.body, "en": leg.body}
+    up = leg.state is LegState.UP
+    return JoinedView(
+        leg.body, label, "talking" if up else "ringing", leg.answered_at or leg.started_at
     )
 
 

@@ -12,7 +12,7 @@ from callcenter.calls import tables
 from callcenter.calls.console import ConsoleView, view
 from callcenter.calls.errors import NotNow, NotYours, TooLate
 from callcenter.calls.facts import CallFact
-from callcenter.calls.model import Accepted, Declined, HungUp, TimerKind
+from callcenter.calls.model import Accepted, BroughtIn, Declined, HungUp, LetGo, TimerKind
 from callcenter.calls.moves import agent_moved
 from callcenter.calls.outcomes import OUTCOMES, UNSAID
 from callcenter.calls.service import Calls, Done
@@ -135,6 +135,35 @@ class Desk:
             done = self._calls.step(connection, given, call, HungUp(agent))
             if done.refused is not None:
                 raise NotYours(call)
+            return done
+
+        await self._calls.commit(decide)
+
+    async def bring_in(self, agent: str, call: str, body: str) -> None:
+        """Have a body of the directory rung, to join the talk.
+
+        Raises:
+            NotYours: the agent is not talking in this call.
+            Refused: ``no_number`` (it has none that can be called), ``line`` (telephones can't be
+                called from the caller's line), ``cap`` (the calls of the day are used up), or
+                ``engaged`` (one is there already).
+        """
+        await self._in_talk(call, BroughtIn(agent, body))
+
+    async def let_go(self, agent: str, call: str) -> None:
+        """The body leaves the talk, or is asked no more; where there is none, nothing is done.
+
+        Raises:
+            NotYours: the agent is not talking in this call.
+        """
+        await self._in_talk(call, LetGo(agent))
+
+    async def _in_talk(self, call: str, click: BroughtIn | LetGo) -> None:
+        def decide(connection: Connection, given: Given) -> Done:
+            self._talking(connection, click.agent, call)
+            done = self._calls.step(connection, given, call, click)
+            if done.refused is not None and isinstance(click, BroughtIn):
+                raise Refused(done.refused)
             return done
 
         await self._calls.commit(decide)

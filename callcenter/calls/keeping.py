@@ -50,6 +50,7 @@ def keep_place(stores: Stores, call: Call) -> needs.Answer:
 
 
 def may_dial(stores: Stores) -> needs.Dial:
-    """Whether the calls that the operator allows in a day are not used up."""
+    """Whether the calls that the operator allows in a day, to callers and to bodies, are not used
+    up."""
     today = tables.dialled_since(stores.connection, stores.given.now - outgoing.DAY_MS)
     return needs.Dial("cap" if today >= stores.outgoing.a_day else None)

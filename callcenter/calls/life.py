@@ -13,10 +13,11 @@ from collections.abc import Callable
 import msgspec
 
 from callcenter import line
-from callcenter.calls import callback
+from callcenter.calls import bodies, callback, late
 from callcenter.calls.facts import CallFact
 from callcenter.calls.model import (
     Accepted,
+    BroughtIn,
     Call,
     CallState,
     Click,
@@ -25,6 +26,7 @@ from callcenter.calls.model import (
     Leg,
     LegRole,
     LegState,
+    LetGo,
     Offered,
     TimerDue,
     TimerKind,
@@ -99,6 +101,10 @@ def trigger(call: Call, happened: Happened) -> str:
             return "agent declines"
         case HungUp():
             return "agent hangs up"
+        case BroughtIn():
+            return "agent brings in"
+        case LetGo():
+            return "agent lets go"
         case TimerDue():
             return f"timer {happened.kind.value}"
     leg = leg_of(call, getattr(happened, "leg", ""))
@@ -318,7 +324,7 @@ def _agent_gone_waiting(life: Life, happened: Happened) -> Doing:
     assert isinstance(happened, line.LegGone | line.Refused)
     leg, offer = _current_agent_leg(life, happened.leg), life.call.offer
     if leg is None or offer is None:
-        yield from _agent_gone_late(life, happened)
+        yield from late.gone(life, happened)
         return
     if isinstance(happened, line.Refused) and happened.rev is not None:
         if happened.rev != leg.rev:
@@ -338,34 +344,12 @@ def _agent_gone_waiting(life: Life, happened: Happened) -> Doing:
     )
 
 
-def _agent_gone_late(life: Life, happened: Happened) -> Doing:
-    """A leg that the call no longer needs has ended."""
-    assert isinstance(happened, line.LegGone | line.Refused)
-    life.refused = None
-    leg = leg_of(life.call, happened.leg)
-    if leg is not None and isinstance(happened, line.Refused) and happened.rev is not None:
-        life.commands.append(line.EndLeg(leg.id))
-    elif leg is not None:
-        life.leg_becomes(leg, "gone", happened.cause)
-    yield from _pass()
-
-
-def _agent_up_late(life: Life, happened: Happened) -> Doing:
-    """A phone that was answered for an offer that is over: it hears nothing of us."""
-    assert isinstance(happened, line.LegAnswered | line.LegRinging)
-    leg = leg_of(life.call, happened.leg)
-    what = "answered" if isinstance(happened, line.LegAnswered) else "ringing"
-    if leg is not None and life.leg_becomes(leg, what):
-        life.commands.append(line.EndLeg(leg.id))
-    yield from _pass()
-
-
 def _agent_up(life: Life, happened: Happened) -> Doing:
     assert isinstance(happened, line.LegAnswered | line.LegRinging)
     leg = life.call.agent_leg
     current = leg is not None and leg.id == happened.leg
     if not current:
-        yield from _agent_up_late(life, happened)
+        yield from late.up(life, happened)
     elif isinstance(happened, line.LegAnswered):
         yield from _agent_answered(life, happened)
     else:
@@ -376,7 +360,7 @@ def _agent_in_room(life: Life, happened: Happened) -> Doing:
     assert isinstance(happened, line.RoomEntered)
     leg, room = _current_agent_leg(life, happened.leg), life.call.room
     if leg is None or room is None or happened.rev != leg.rev or leg.in_room:
-        yield from _room_over(life, happened)
+        yield from late.room(life, happened)
         return
     if leg.state is not LegState.UP:  # that it was answered is told later, or never
         life.leg_becomes(leg, "answered")
@@ -394,7 +378,7 @@ def _caller_in_room(life: Life, happened: Happened) -> Doing:
     caller, leg, entry = life.call.caller, life.call.agent_leg, life.call.entry
     together = leg is not None and leg.in_room
     if happened.rev != caller.rev or not together or entry is None or life.call.offer is None:
-        yield from _room_over(life, happened)
+        yield from late.room(life, happened)
         return
     life.put(msgspec.structs.replace(caller, in_room=True))
     life.entry("answer")
@@ -411,17 +395,6 @@ def _caller_in_room(life: Life, happened: Happened) -> Doing:
     if life.call.case is None:
         need = needs.OpenCase(entry.topic, life.call.language or "id")
         yield from life.answer(need)
-
-
-def _room_over(life: Life, happened: Happened) -> Doing:
-    """An old Turn was done late, and may have made a room anew that we have removed."""
-    assert isinstance(happened, line.RoomEntered)
-    life.refused = None
-    if happened.room == life.call.room and life.call.state is not CallState.ENDED:
-        life.refused = "an old Turn"
-    else:
-        life.commands.append(line.EndRoom(happened.room))
-    yield from _pass()
 
 
 def _timer_offer(life: Life, happened: Happened) -> Doing:
@@ -459,21 +432,21 @@ def _room_refused(life: Life, happened: Happened) -> Doing:
 
 
 def _caller_not_in_room(life: Life, happened: Happened) -> Doing:
-    """In touch again, and the talk can't be mended: the agent's phone ends, the flow goes on."""
+    """In touch again, and the talk can't be mended: the others' phones end, the flow goes on."""
     assert isinstance(happened, line.Refused)
-    leg = life.call.agent_leg
-    if leg is None or happened.rev != life.call.caller.rev:
+    if happened.rev != life.call.caller.rev:
         life.refused = "an old Turn"
         return
-    life.commands.append(line.EndLeg(leg.id))
-    yield from _pass()
+    others = (life.call.agent_leg, life.call.body_leg)
+    life.commands += [line.EndLeg(leg.id) for leg in others if leg is not None]
+    yield from _talk_over(life)
 
 
 def _agent_gone_talking(life: Life, happened: Happened) -> Doing:
     assert isinstance(happened, line.LegGone | line.Refused)
     leg = life.call.agent_leg
     if leg is None or leg.id != happened.leg:
-        yield from _agent_gone_late(life, happened)
+        yield from late.gone(life, happened)
         return
     if isinstance(happened, line.Refused) and happened.rev is not None:
         if happened.rev == leg.rev:
@@ -483,16 +456,18 @@ def _agent_gone_talking(life: Life, happened: Happened) -> Doing:
         return
     if not life.leg_becomes(leg, "gone", happened.cause):
         return
-    if happened.cause in _LOST:
-        yield from _agent_lost(life)
+    lost = happened.cause in _LOST
+    if bodies.pass_on(life, lost=lost):
         return
+    yield from _agent_lost(life) if lost else _talk_over(life)
+
+
+def _talk_over(life: Life) -> Doing:
+    """The caller goes on with the flow, the agent wraps up."""
     life.talk_over("agent")
     life.agent(AgentEvent.TALK_OVER)
     life.set(state=CallState.IVR, entry=None, offer=None, agent=None)
-    yield from life.flow(needs.TalkEnded("agent"))
-    if life.refused is not None:
-        life.refused = None
-        life.turn(life.call.caller, (), line.Gone())
+    yield from life.talk_ended()
 
 
 def _agent_lost(life: Life) -> Doing:
@@ -532,7 +507,7 @@ def _hangs_up(life: Life, happened: Happened) -> Doing:
     yield from _pass()
 
 
-_IVR, _CALLBACK, _WAITING, _TALKING, _ENDED = CallState
+_IVR, _CALLBACK, _WAITING, _TALKING, _PASSED, _ENDED = CallState
 
 #: (state of the call, what happened) → what is done. A pair that is not here changes nothing.
 TABLE: dict[tuple[CallState, str], Handler] = {
@@ -540,12 +515,7 @@ TABLE: dict[tuple[CallState, str], Handler] = {
     (_IVR, "caller refused"): _caller_refused,
     (_IVR, "caller gone"): _caller_gone,
     (_IVR, "timer call_limit"): _limit,
-    (_IVR, "caller room"): _room_over,
-    (_IVR, "agent room"): _room_over,
-    (_IVR, "agent ringing"): _agent_up_late,
-    (_IVR, "agent answered"): _agent_up_late,
-    (_IVR, "agent gone"): _agent_gone_late,
-    (_IVR, "agent refused"): _agent_gone_late,
+    (_IVR, "caller room"): late.room,
     (_WAITING, "caller input"): _input,
     (_WAITING, "caller refused"): _room_refused,
     (_WAITING, "caller room"): _caller_in_room,
@@ -567,33 +537,56 @@ TABLE: dict[tuple[CallState, str], Handler] = {
     (_WAITING, "timer call_limit"): _limit,
     (_TALKING, "caller gone"): _caller_gone,
     (_TALKING, "caller refused"): _caller_not_in_room,
-    (_TALKING, "caller room"): _room_over,
-    (_TALKING, "agent room"): _room_over,
+    (_TALKING, "caller room"): late.room,
+    (_TALKING, "agent room"): late.room,
     (_TALKING, "agent hangs up"): _hangs_up,
-    (_TALKING, "agent ringing"): _agent_up_late,
-    (_TALKING, "agent answered"): _agent_up_late,
+    (_TALKING, "agent ringing"): late.up,
+    (_TALKING, "agent answered"): late.up,
     (_TALKING, "agent refused"): _agent_gone_talking,
     (_TALKING, "agent gone"): _agent_gone_talking,
+    (_TALKING, "agent brings in"): bodies.brings_in,
+    (_TALKING, "agent lets go"): bodies.lets_go,
+    (_TALKING, "body queued"): bodies.rings,
+    (_TALKING, "body ringing"): bodies.rings,
+    (_TALKING, "body answered"): bodies.answers,
+    (_TALKING, "body room"): bodies.joins,
+    (_TALKING, "body refused"): bodies.leaves,
+    (_TALKING, "body gone"): bodies.leaves,
     (_TALKING, "timer call_limit"): _limit,
-    (_ENDED, "caller room"): _room_over,
-    (_ENDED, "agent room"): _room_over,
-    (_ENDED, "agent ringing"): _agent_up_late,
-    (_ENDED, "agent answered"): _agent_up_late,
-    (_ENDED, "agent gone"): _agent_gone_late,
-    (_ENDED, "agent refused"): _agent_gone_late,
+    (_PASSED, "caller gone"): _caller_gone,
+    (_PASSED, "caller refused"): bodies.caller_refused,
+    (_PASSED, "caller room"): late.room,
+    (_PASSED, "body room"): bodies.joins,
+    (_PASSED, "body refused"): bodies.leaves,
+    (_PASSED, "body gone"): bodies.leaves,
+    (_PASSED, "timer call_limit"): _limit,
+    (_ENDED, "caller room"): late.room,
+}
+#: Legs that the call does not need in that state.
+_LATE = ((_IVR, "agent"), (_IVR, "body"), (_WAITING, "body"), (_PASSED, "agent"))
+TABLE |= {
+    (state, f"{role} {what}"): handler
+    for state, role in (*_LATE, (_ENDED, "agent"), (_ENDED, "body"))
+    for what, handler in (
+        ("room", late.room),
+        ("ringing", late.up),
+        ("answered", late.up),
+        ("gone", late.gone),
+        ("refused", late.gone),
+    )
 }
 #: Until who is called back says that they want to talk, what concerns the agent is as while the
 #: caller waits on the line; what concerns the caller is of its own.
 TABLE |= {
     (_CALLBACK, what): handler
     for (state, what), handler in tuple(TABLE.items())
-    if state is _WAITING and not what.startswith("caller")
+    if state is _WAITING and not what.startswith(("caller", "body"))
 } | {
     (_CALLBACK, "caller queued"): callback.caller_rings,
     (_CALLBACK, "caller ringing"): callback.caller_rings,
     (_CALLBACK, "caller answered"): callback.caller_answers,
     (_CALLBACK, "caller input"): callback.caller_says,
-    (_CALLBACK, "caller room"): _room_over,
+    (_CALLBACK, "caller room"): late.room,
     (_CALLBACK, "caller refused"): callback.caller_refused,
     (_CALLBACK, "caller gone"): callback.caller_gone,
     (_CALLBACK, "timer call_limit"): callback.expired,

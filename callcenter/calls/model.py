@@ -17,12 +17,14 @@ class CallState(StrEnum):
     CALLBACK = "callback"  #: the caller's place is kept; nobody is on the line, or they are asked
     WAITING = "waiting"
     TALKING = "talking"
+    PASSED = "passed"  #: the agent has left, and the caller talks with a body of the directory
     ENDED = "ended"
 
 
 class LegRole(StrEnum):
     CALLER = "caller"
     AGENT = "agent"
+    BODY = "body"  #: a body of the directory, which the agent brought into the talk
 
 
 class LegState(StrEnum):
@@ -45,6 +47,7 @@ class Leg(msgspec.Struct, frozen=True):
     rev: int = 0
     in_room: bool = False
     agent: str | None = None
+    body: str | None = None  #: its code in the directory
     offer: str | None = None
     device_kind: DeviceKind | None = None
     answered_at: int | None = None
@@ -98,9 +101,19 @@ class Call(msgspec.Struct, frozen=True):
         return None
 
     @property
+    def body_leg(self) -> Leg | None:
+        """The leg of the body that was brought into the talk, as long as it is there."""
+        bodies = (leg for leg in self.legs if leg.role is LegRole.BODY)
+        return next((leg for leg in bodies if leg.state is not LegState.GONE), None)
+
+    @property
     def room(self) -> str | None:
-        """Where the caller and the agent of the open (or answered) offer talk."""
-        return None if self.offer is None else room_of(self.offer.id)
+        """Where the caller and the agent of the open (or answered) offer talk; once they were
+        passed on, where the body is."""
+        if self.offer is not None:
+            return room_of(self.offer.id)
+        leg = self.body_leg if self.state is CallState.PASSED else None
+        return None if leg is None or leg.offer is None else room_of(leg.offer)
 
 
 def room_of(offer: str) -> str:
@@ -146,12 +159,25 @@ class HungUp(msgspec.Struct, frozen=True, tag="hung_up"):
     agent: str
 
 
+class BroughtIn(msgspec.Struct, frozen=True, tag="brought_in"):
+    """The agent has ``body``, a code of the directory, rung and brought into the talk."""
+
+    agent: str
+    body: str
+
+
+class LetGo(msgspec.Struct, frozen=True, tag="let_go"):
+    """The agent ends the leg of the body."""
+
+    agent: str
+
+
 class TimerDue(msgspec.Struct, frozen=True, tag="timer_due"):
     kind: TimerKind
     ref: str
 
 
-Click = Offered | Accepted | Declined | HungUp
+Click = Offered | Accepted | Declined | HungUp | BroughtIn | LetGo
 
 
 class FactDraft(msgspec.Struct, frozen=True):

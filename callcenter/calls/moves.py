@@ -18,6 +18,7 @@ from callcenter.calls.model import (
     CallState,
     FactDraft,
     Leg,
+    LegRole,
     LegState,
     Outcome,
     TimerKind,
@@ -182,11 +183,23 @@ class Life:
             leg = msgspec.structs.replace(leg, answered_at=self.now)
         if state is LegState.GONE:
             leg = msgspec.structs.replace(leg, ended_at=self.now, cause=cause, in_room=False)
-            if leg.offer is not None and leg.rev > 0:
+            if leg.role is LegRole.BODY:
+                talked_ms = 0 if leg.answered_at is None else self.now - leg.answered_at
+                left = {"body": leg.body or "", "cause": (cause or Cause.FAILED).value}
+                self.fact(CallFact.BODY_LEFT, talked_ms=talked_ms, **left)
+            if leg.offer is not None and leg.rev > 0 and not self._others_in_room(leg):
                 # Not sooner: an agent's phone that is late would make the room anew.
                 self.commands.append(line.EndRoom(room_of(leg.offer)))
         self.put(msgspec.structs.replace(leg, state=state))
         return True
+
+    def _others_in_room(self, leg: Leg) -> bool:
+        """Whether another phone than the caller's was sent to the room of ``leg``, and is there."""
+        return any(
+            other.offer == leg.offer and other.rev > 0 and other.state is not LegState.GONE
+            for other in self.call.legs
+            if other.id != leg.id
+        )
 
     def agent(self, event: AgentEvent, *, reason: str | None = None) -> None:
         before = self.call.agent
@@ -270,6 +283,13 @@ class Life:
             self.refused = "the flow does not wait for that"
             return
         yield from self.walk(done)
+
+    def talk_ended(self) -> Doing:
+        """Whom the caller talked with has left: the flow goes on, and without one it is over."""
+        yield from self.flow(needs.TalkEnded("agent"))
+        if self.refused is not None:
+            self.refused = None
+            self.turn(self.call.caller, (), line.Gone())
 
     def join(self, need: needs.JoinQueue) -> Generator[Ask, needs.Answer, needs.Answer]:
         # A caller in an older version of the flows may ask for a topic that is no more.

@@ -10,6 +10,8 @@ from callcenter import line
 from callcenter.calls.model import Leg, LegRole, LegState, room_of
 from callcenter.line import Cause
 
+_ORDER = (LegRole.CALLER, LegRole.BODY, LegRole.AGENT)
+
 
 class Plan(msgspec.Struct, frozen=True):
     """``signals`` to be handled in this order; then ``turns``: the legs that are given their
@@ -24,10 +26,11 @@ def plan(known: Iterable[Leg], resumed: line.LineResumed, offers: Collection[str
     """What follows from ``resumed``.
 
     ``known`` are the legs that we believe are on this line, ``offers`` the open and the answered
-    offers of live calls: what belongs to any other one ends.
+    offers of live calls, and those whose talk was passed on: what belongs to any other one ends.
 
-    Legs that are gone are told first, callers before agents: of a call that ended while we were
-    away, nobody is put back into the queue. No caller is hung up.
+    Legs that are gone are told first, callers before bodies and these before agents: of a call
+    that ended while we were away, nobody is put back into the queue, and nobody is passed on to a
+    body that has left. No caller is hung up.
     """
     live = {leg.leg: leg for leg in resumed.legs}
     ours = {leg.id: leg for leg in known}
@@ -36,10 +39,10 @@ def plan(known: Iterable[Leg], resumed: line.LineResumed, offers: Collection[str
     signals: list[line.Signal] = []
     turns = []
     commands: list[line.Command] = []
-    for leg in sorted(ours.values(), key=lambda leg: (leg.role is LegRole.AGENT, leg.id)):
+    for leg in sorted(ours.values(), key=lambda leg: (_ORDER.index(leg.role), leg.id)):
         if leg.id not in live:
             signals.append(line.LegGone(leg.id, _why_gone(leg, restarted)))
-        elif leg.role is LegRole.AGENT and leg.offer not in offers:
+        elif leg.role is not LegRole.CALLER and leg.offer not in offers:
             commands.append(line.EndLeg(leg.id))
         else:
             turns.append(leg.id)
@@ -60,7 +63,7 @@ def plan(known: Iterable[Leg], resumed: line.LineResumed, offers: Collection[str
 def _why_gone(leg: Leg, restarted: bool) -> Cause:
     if restarted:
         return Cause.RESTARTED
-    if leg.role is LegRole.CALLER:
+    if leg.role is not LegRole.AGENT:
         return Cause.HUNG_UP
     # An agent may have hung up or been cut off. The caller is still there, so: cut off.
     return Cause.LOST if leg.state is LegState.UP else Cause.UNREACHABLE

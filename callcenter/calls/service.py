@@ -127,7 +127,7 @@ class Calls:
         self.timezone = timezone
         self._lines = tuple(lines)
         self._always_open = frozenset(always_open)
-        self._outgoing = outgoing
+        self.outgoing = outgoing
         self._sealer = sealer
         self._process = process
         self._touches: dict[str, int] = {}
@@ -227,7 +227,7 @@ class Calls:
 
     def _drive(self, connection: Connection, given: Given, steps: Steps, wrapped: bytes) -> Done:
         """Answer what the step asks until it is decided, and save what it decided."""
-        stores = Stores(connection, self.keys, given, self.rules, wrapped, self._outgoing)
+        stores = Stores(connection, self.keys, given, self.rules, wrapped, self.outgoing)
         outcome = answers.run(steps, stores)
         if outcome.refused is not None:
             return Done(refused=outcome.refused)

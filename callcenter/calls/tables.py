@@ -21,11 +21,13 @@ from sqlalchemy import (
     bindparam,
     func,
     insert,
+    or_,
     select,
+    union,
     update,
 )
 
-from callcenter.calls.model import Call, CallState, Leg, LegState, Outcome
+from callcenter.calls.model import Call, CallState, Leg, LegRole, LegState, Outcome
 from callcenter.db import Connection, by_key, for_update, metadata, upsert
 from callcenter.db.keys import FORGOTTEN, DataKey, Keys
 from callcenter.db.schema import column_names
@@ -84,6 +86,7 @@ leg = Table(
     Column("turn", LargeBinary),  #: the newest Turn, under the call's key; gone with the leg
     Column("in_room", Boolean, nullable=False),
     Column("agent", String(40)),
+    Column("body", String(40)),
     Column("offer", String(40)),
     Column("device_kind", String(16)),
     Column("started_at", BigInteger, nullable=False),
@@ -91,13 +94,16 @@ leg = Table(
     Column("ended_at", BigInteger),
     Column("cause", String(16)),
 )
-_dialled = leg.c.device_kind == DeviceKind.CALLER.value
+_to_caller = leg.c.device_kind == DeviceKind.CALLER.value
+_to_body = leg.c.role == LegRole.BODY.value
+_dialled = or_(_to_caller, _to_body)
 Index("ix_leg_dialled", leg.c.started_at, sqlite_where=_dialled, postgresql_where=_dialled)
-#: Nobody's telephone is rung twice at a time, whatever the code believes.
+#: Nobody's telephone is rung twice at a time in a call, whatever the code believes.
 _one_dialled = and_(_dialled, leg.c.state != LegState.GONE.value)
 Index(
     "uq_leg_dialled",
     leg.c.call,
+    leg.c.role,
     unique=True,
     sqlite_where=_one_dialled,
     postgresql_where=_one_dialled,
@@ -156,7 +162,7 @@ _DIALLED = (
     select(func.count()).select_from(leg).where(_dialled, leg.c.started_at > bindparam("since"))
 )
 _DIALLED_TO = _DIALLED.join(call, call.c.id == leg.c.call).where(
-    call.c.number_hash == bindparam("to")
+    _to_caller, call.c.number_hash == bindparam("to")
 )
 _LATEST_TALKS = (
     select(call.c.answered_at, call.c.ended_at)
@@ -283,7 +289,8 @@ def callback_of(connection: Connection, hashed: str) -> tuple[str, bytes] | None
 
 
 def dialled_since(connection: Connection, since: int, *, to: str | None = None) -> int:
-    """How often callers' telephones were rung, or the one of ``to`` (:func:`number_hash`)."""
+    """How often callers' telephones and bodies' were rung, or the one of a caller: ``to``
+    (:func:`number_hash`)."""
     wanted = _DIALLED if to is None else _DIALLED_TO
     given = {"since": since} if to is None else {"since": since, "to": to}
     count: int = connection.execute(wanted, given).scalar_one()
@@ -342,11 +349,17 @@ def live_legs(connection: Connection, line: str) -> list[Leg]:
 
 
 def live_offers(connection: Connection, line: str) -> frozenset[str]:
-    """The ids of the open and the answered offers of the calls on ``line`` that have not ended."""
+    """The ids of the open and the answered offers of the calls on ``line`` that have not ended, and
+    of those whose talk was passed on."""
     wanted = select(call.c.offer).where(
         call.c.line == line, call.c.state != CallState.ENDED.value, call.c.offer.is_not(None)
     )
-    return frozenset(connection.execute(wanted).scalars())
+    passed = (
+        select(leg.c.offer)
+        .join(call, call.c.id == leg.c.call)
+        .where(leg.c.line == line, _there, _to_body, call.c.state == CallState.PASSED.value)
+    )
+    return frozenset(connection.execute(union(wanted, passed)).scalars())
 
 
 def number_hash(connection: Connection, call_id: str) -> str | None:

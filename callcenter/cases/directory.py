@@ -52,6 +52,12 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hours_verified: bool = False
     emergency: bool = False
 
+    @property
+    def international(self) -> Number | None:
+        """Its number in full: what can be dialled from every line. (Short ones and 0800 depend on
+        the carrier.)"""
+        return self.number(Reach.ABROAD)
+
     def number(self, reach: Reach) -> Number | None:
         """Its first number of this kind."""
         return next((one for one in self.numbers if one.reach is reach), None)

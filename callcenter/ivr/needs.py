@@ -157,6 +157,13 @@ class MayDial(_Word, frozen=True, tag="may_dial"):
     """May the caller's number be called now? Answered by :class:`Dial`."""
 
 
+class MayCallBody(_Word, frozen=True, tag="may_call_body"):
+    """May the body with this code in the directory be called now, and where? Answered by
+    :class:`BodyNumber`."""
+
+    body: str
+
+
 class AskPosition(_Word, frozen=True, tag="ask_position"):
     """Where in the queue is the caller? Answered by :class:`Position`."""
 
@@ -179,6 +186,7 @@ Need = (
     | KeepPlace
     | Rejoin
     | MayDial
+    | MayCallBody
     | AskPosition
 )
 
@@ -328,6 +336,13 @@ class Dial(_Word, frozen=True, tag="dial"):
     refused: str | None = None
 
 
+class BodyNumber(_Word, frozen=True, tag="body_number"):
+    """``number`` in E.164; None: it may not be called, and ``refused`` says why."""
+
+    number: str | None
+    refused: str | None = None
+
+
 class Position(_Word, frozen=True, tag="position"):
     """``position`` counts from 1; ``wait_s`` None: not known."""
 
@@ -363,6 +378,7 @@ Answer = (
     | PlaceKept
     | PlaceRefused
     | Dial
+    | BodyNumber
     | Position
     | NeedFailed
 )

@@ -20,6 +20,7 @@ from callcenter.messages.model import Channel, Reason
 from callcenter.people.accounts import Account
 from callcenter.web.documents import (
     AnotherBody,
+    BringInBody,
     CaseBody,
     CaseDraft,
     CodeBody,
@@ -81,8 +82,24 @@ async def decline(offer: Id, me: Agent, deps: DepsOf) -> Done:
 
 @router.post("/calls/{call}/hangup")
 async def hang_up(call: Id, me: Agent, deps: DepsOf) -> Done:
-    """End my talk with the caller."""
+    """End my talk with the caller. A body that was brought in stays with them."""
     await deps.desk.hang_up(me.account.id, call)
+    return Done()
+
+
+@router.put("/calls/{call}/body")
+async def bring_in(call: Id, body: BringInBody, me: Agent, deps: DepsOf) -> Done:
+    """Call a body of the directory and bring it into my talk. Once it answers I may leave
+    (``hangup``), and it talks on with the caller. 409 ``refused``: ``no_number``, ``line``, ``cap``
+    or ``engaged``."""
+    await deps.desk.bring_in(me.account.id, call, body.code)
+    return Done()
+
+
+@router.delete("/calls/{call}/body")
+async def let_go(call: Id, me: Agent, deps: DepsOf) -> Done:
+    """The body leaves my talk, or is called no more."""
+    await deps.desk.let_go(me.account.id, call)
     return Done()
 
 

@@ -154,6 +154,12 @@ class CaseBody(Body):
         )
 
 
+class BringInBody(Body):
+    """A body of the directory, by its code there."""
+
+    code: Code
+
+
 class AnotherBody(Body):
     """What the caller's other matter is about."""
 
@@ -295,9 +301,20 @@ class TellingDocument(Document):
 class HelpfulBody(Document):
     """A body outside that may help with what the call is about."""
 
+    code: str
     label: Words
     numbers: list[str]
     hours: str
+    call: str | None = None
+
+
+class JoinedBody(Document):
+    """The body that is brought into the talk, and since when it rings or talks."""
+
+    code: str
+    label: Words
+    state: Literal["ringing", "talking"]
+    since: int
 
 
 class CallDocument(Document):
@@ -314,6 +331,7 @@ class CallDocument(Document):
     case: CaseDraft | None
     others: list[CaseDraft]
     bodies: list[HelpfulBody] = []
+    joined: JoinedBody | None = None
     message: TellingDocument | None = None
 
 

@@ -476,6 +476,7 @@ def upgrade() -> None:
         sa.Column("turn", sa.LargeBinary(), nullable=True),
         sa.Column("in_room", sa.Boolean(), nullable=False),
         sa.Column("agent", sa.String(length=40), nullable=True),
+        sa.Column("body", sa.String(length=40), nullable=True),
         sa.Column("offer", sa.String(length=40), nullable=True),
         sa.Column("device_kind", sa.String(length=16), nullable=True),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
@@ -491,8 +492,8 @@ def upgrade() -> None:
             "ix_leg_dialled",
             ["started_at"],
             unique=False,
-            sqlite_where=sa.text("device_kind = 'caller'"),
-            postgresql_where=sa.text("device_kind = 'caller'"),
+            sqlite_where=sa.text("device_kind = 'caller' OR role = 'body'"),
+            postgresql_where=sa.text("device_kind = 'caller' OR role = 'body'"),
         )
         batch_op.create_index(
             "ix_leg_live",
@@ -503,10 +504,12 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "uq_leg_dialled",
-            ["call"],
+            ["call", "role"],
             unique=True,
-            sqlite_where=sa.text("device_kind = 'caller' AND state != 'gone'"),
-            postgresql_where=sa.text("device_kind = 'caller' AND state != 'gone'"),
+            sqlite_where=sa.text("(device_kind = 'caller' OR role = 'body') AND state != 'gone'"),
+            postgresql_where=sa.text(
+                "(device_kind = 'caller' OR role = 'body') AND state != 'gone'"
+            ),
         )
 
     op.create_table(

@@ -28,6 +28,7 @@ from callcenter.calls.outcomes import OUTCOMES
 from callcenter.calls.outgoing import Outgoing
 from callcenter.calls.service import Calls, Done, Send
 from callcenter.cases import service as cases
+from callcenter.cases.errors import Refused
 from callcenter.cases.service import CaseForm, StaleCase
 from callcenter.clock import Given, JumpClock
 from callcenter.db import Database, metadata
@@ -278,11 +279,22 @@ class Stored:
         return self._try(agent, click, lambda agent: ask(agent, offer))
 
     def hangs_up(self, leg: str) -> Awaitable[None] | None:
+        return self._in_talk(leg, self._desk.hang_up)
+
+    def brings_in(self, leg: str) -> Awaitable[None] | None:
+        return self._in_talk(leg, lambda agent, call: self._desk.bring_in(agent, call, "KP2MI"))
+
+    def lets_go(self, leg: str) -> Awaitable[None] | None:
+        return self._in_talk(leg, self._desk.let_go)
+
+    def _in_talk(
+        self, leg: str, ask: Callable[[str, str], Awaitable[None]]
+    ) -> Awaitable[None] | None:
         found = self.tables.query("SELECT agent, call FROM leg WHERE id = ?", leg)
         if not found:
             return None
         agent, call = map(str, found[0])
-        return self._try(agent, leg, lambda agent: self._desk.hang_up(agent, call))
+        return self._try(agent, leg, lambda agent: ask(agent, call))
 
     async def _try(self, agent: str, what: object, ask: Callable[[str], Awaitable[None]]) -> None:
         if self.down:
@@ -291,7 +303,7 @@ class Stored:
         came = ""
         try:
             await ask(agent)
-        except (NotNow, NotYours, TooLate) as refused:
+        except (NotNow, NotYours, Refused, TooLate) as refused:
             came = type(refused).__name__
         self.trace.append((self.schedule.now, (agent, what), came))
         await self._happened()

@@ -18,6 +18,7 @@ from callcenter import line
 from callcenter.calls import life, resync
 from callcenter.calls.model import (
     Accepted,
+    BroughtIn,
     Call,
     CallState,
     Declined,
@@ -26,6 +27,7 @@ from callcenter.calls.model import (
     Leg,
     LegRole,
     LegState,
+    LetGo,
     Offered,
     Outcome,
     TimerDue,
@@ -44,7 +46,7 @@ from callcenter.queue.entries import OPEN_ENTRIES, Entry, EntryState, Offer
 from callcenter.queue.matching import Matches
 from callcenter.topics import Topic
 from tests.rules.invariants import CODE, Snapshot, check, need
-from tests.rules.network import Network, Schedule
+from tests.rules.network import BODY, Network, Schedule
 from tests.rules.rest import matches
 
 TIMEZONE = "Asia/Jakarta"
@@ -279,13 +281,19 @@ class InMemory:
                 return needs.Staff(len(there), len(ready), 0)
             case needs.KeepPlace():
                 return self._keep_place(call)
-            case needs.MayDial():
-                return needs.Dial("cap" if self.rng.random() < 0.1 else None)
+            case needs.MayDial() | needs.MayCallBody():
+                return self._may_call(need_)
             case needs.AskPosition():
                 if call.entry is None:
                     return needs.NeedFailed("not_waiting")
                 return needs.Position(1 + sum(self._before(call.entry)))
         return self._follow_up(need_)
+
+    def _may_call(self, asked: needs.MayDial | needs.MayCallBody) -> needs.Answer:
+        refused = "cap" if self.rng.random() < 0.1 else None
+        if isinstance(asked, needs.MayDial):
+            return needs.Dial(refused)
+        return needs.BodyNumber(None if refused else BODY, refused)
 
     def _keep_place(self, call: Call) -> needs.Answer:
         if self.rng.random() < 0.2:
@@ -412,6 +420,20 @@ class InMemory:
         assert agent is not None
         self.step(self.call_of[leg], HungUp(agent))
 
+    def brings_in(self, leg: str) -> None:
+        """So does this one, to bring a body of the directory in."""
+        self._in_talk(leg, lambda agent: BroughtIn(agent, "KP2MI"))
+
+    def lets_go(self, leg: str) -> None:
+        self._in_talk(leg, LetGo)
+
+    def _in_talk(self, leg: str, click: Callable[[str], BroughtIn | LetGo]) -> None:
+        if self.down or leg not in self.call_of:
+            return
+        agent = self.legs[self.call_of[leg]][leg].agent
+        assert agent is not None
+        self.step(self.call_of[leg], click(agent))
+
     # --- in touch again -----------------------------------------------------------------------
 
     def _resumed(self, resumed: line.LineResumed) -> None:
@@ -422,13 +444,12 @@ class InMemory:
             for leg in legs.values()
             if leg.line == resumed.line and leg.state is not LegState.GONE
         ]
+        calls = [call for call in self.calls.values() if call.line == resumed.line]
         offers = {
-            call.offer.id
-            for call in self.calls.values()
-            if call.state is not CallState.ENDED
-            and call.line == resumed.line
-            and call.offer is not None
+            call.offer.id for call in calls if call.state is not CallState.ENDED and call.offer
         }
+        passed = (leg for leg in live if self.calls[leg.call].state is CallState.PASSED)
+        offers |= {leg.offer for leg in passed if leg.role is LegRole.BODY and leg.offer}
         plan = resync.plan(live, resumed, offers)
         for signal in plan.signals:
             self.handle(signal)

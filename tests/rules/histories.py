@@ -89,6 +89,8 @@ class Center(Protocol):
         self, agent: str, offer: str, click: Accepted | Declined
     ) -> Awaitable[None] | None: ...
     def hangs_up(self, leg: str) -> Awaitable[None] | None: ...
+    def brings_in(self, leg: str) -> Awaitable[None] | None: ...
+    def lets_go(self, leg: str) -> Awaitable[None] | None: ...
     def dies(self) -> None: ...
     def resumed(self, lines: Sequence[line.LineResumed], *, new: bool) -> Awaitable[None] | None:
         """In touch again; ``new``: by another process than before."""
@@ -111,7 +113,15 @@ class History:
         self.knobs = knobs
         self.center = center
         self.end = schedule.now + PEOPLE_MS
-        self.network = Network(rng, schedule, center.handle, replace(knobs.luck), center.hangs_up)
+        self.network = Network(
+            rng,
+            schedule,
+            center.handle,
+            replace(knobs.luck),
+            center.hangs_up,
+            center.brings_in,
+            center.lets_go,
+        )
         center.network = self.network
         center.offered = self._offered
         self.events = 0

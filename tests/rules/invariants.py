@@ -75,6 +75,10 @@ def check_call(seen: Snapshot, call: Call) -> None:
         case CallState.IVR:
             nothing = entry is None and offer is None and agent is None
             need(nothing, "nothing but the flow", call)
+        case CallState.PASSED:
+            nothing = entry is None and offer is None and agent is None
+            need(nothing, "nobody of ours", call)
+            need(call.body_leg and call.body_leg.state is LegState.UP, "a body who talks", call)
         case CallState.WAITING | CallState.CALLBACK:
             _check_waiting(call)
         case CallState.TALKING:
@@ -83,6 +87,9 @@ def check_call(seen: Snapshot, call: Call) -> None:
             need(call.ended_at is not None and call.cause, "the end has a time and a cause", call)
             need(entry is None or entry.state not in OPEN_ENTRIES, "no open entry", call)
             need(offer is None or not offer.open, "no open offer", call)
+    bodies = [leg for leg in call.legs if leg.role is LegRole.BODY]
+    there = [leg for leg in bodies if leg.state is not LegState.GONE]
+    need(len(there) <= 1, "one body at a time", call)
     limit = ("call_limit", call.id) in seen.timers
     need(limit != ended or not callers, "a call that is not over has a limit", call)
 

@@ -26,6 +26,8 @@ Deliver = Callable[[line.Signal], Awaitable[None] | None]
 #: Few, so that some call twice.
 _NUMBERS = (None, "+6281110000001", "+6281110000002")
 _KEYS = "11111112223444567000000009*#"
+#: The number of every body of the directory.
+BODY = "+622129244800"
 #: A leg of ours is gone for one of these when its phone refuses it.
 _NOT_NOW = (Cause.BUSY, Cause.DECLINED)
 
@@ -81,6 +83,7 @@ class Phone:
     untold: bool = False  #: it is gone, and we were not told
     case: tuple[str, str] | None = None  #: the number and PIN that this caller keys in
     agent: str = ""
+    body: bool = False  #: of a body of the directory
     lost_input: bool = False  #: what it told us is lost, and nobody answers it
     leaving: bool = False
 
@@ -100,6 +103,8 @@ class Network:
     deliver: Deliver
     luck: Luck
     hangs_up: Callable[[str], Awaitable[None] | None]  #: the agent clicks, whose phone it is
+    brings_in: Callable[[str], Awaitable[None] | None]  #: so does this one
+    lets_go: Callable[[str], Awaitable[None] | None]
     people: bool = True
     giving_up: bool = False
     away: bool = False  #: nobody listens to the network's Signals
@@ -205,11 +210,12 @@ class Network:
         return lambda: self.deliver(signal)
 
     def _lost(self, phone: Phone, signal: line.Signal) -> None:
-        """Nobody answers the caller, who hangs up in the end. (For agents there are timers.)"""
+        """Nobody answers the caller, who hangs up in the end; a body that nobody hears of is let
+        go by the agent, or hangs up too. (For agents there are timers.)"""
         if isinstance(signal, line.RoomEntered):
             self.unknown_rooms.add(signal.room)
-        phone.lost_input |= phone.citizen or isinstance(signal, line.Refused)
-        if phone.citizen:
+        phone.lost_input |= phone.citizen or phone.body or isinstance(signal, line.Refused)
+        if phone.citizen or phone.body:
             self._later(phone, self.rng.randrange(1_000, 30_000), lambda: self.hang_up(phone))
 
     def _later(self, phone: Phone, ms: int, what: Happening) -> None:
@@ -295,6 +301,8 @@ class Network:
             self.rooms[turn.wait.room] = phone.on
             self._reply(phone, line.RoomEntered(phone.leg, turn.rev, turn.wait.room))
             self._later(phone, self.rng.randrange(500, 60_000), lambda: self._end_talk(phone))
+            if not phone.citizen and not phone.body and self.rng.random() < 0.5:
+                self._later(phone, self.rng.randrange(500, 20_000), lambda: self._brings_in(phone))
             return
         if isinstance(turn.wait, line.Gone):
             self._later(phone, self.rng.randrange(0, 5_000), lambda: self.gone(phone, Cause.ENDED))
@@ -349,7 +357,8 @@ class Network:
     def _ring(self, line_name: str, command: line.RingLeg) -> None:
         assert command.leg not in self.phones, "a leg is rung once"
         device = command.device
-        phone = Phone(command.leg, line_name, inbound=False, kind=device.kind)
+        body = device.address == BODY
+        phone = Phone(command.leg, line_name, inbound=False, kind=device.kind, body=body)
         chance = self.rng.random()
         if chance < self.luck.refusal:
             self.phones[command.leg] = phone
@@ -396,12 +405,21 @@ class Network:
         if phone.turn is not None:
             self._begin(phone)
 
+    def _brings_in(self, phone: Phone) -> Awaitable[None] | None:
+        """The agent has a body brought in; some let it go again."""
+        if not self.people:
+            return None
+        if self.rng.random() < 0.3:
+            after = self.rng.randrange(500, 30_000)
+            self._later(phone, after, lambda: self.lets_go(phone.leg) if self.people else None)
+        return self.brings_in(phone.leg)
+
     def _end_talk(self, phone: Phone) -> Awaitable[None] | None:
         """Both are in the room, or this one has waited for long enough."""
         if not self.people and not self.giving_up:
             return None
         chance = self.rng.random()
-        if phone.citizen or chance < 0.3:
+        if phone.citizen or phone.body or chance < 0.3:
             self.hang_up(phone)
         elif chance < 0.6:
             self.gone(phone, self.rng.choice((Cause.LOST, Cause.FAILED)))

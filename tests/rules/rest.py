@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from callcenter.calls.model import Call, CallState
+from callcenter.calls.model import Call, CallState, LegState
 from callcenter.queue.agents import AgentState
 from callcenter.queue.entries import SAME_AGENT_S, EntryState, OfferState
 from callcenter.queue.matching import Free, Matches, Waiting, match
@@ -57,11 +57,17 @@ def check_rest(seen: Snapshot, network: Network, found: Matches) -> None:
         need(room in rooms, "a room that nobody needs", room)
     for call in seen.calls.values():
         legs = [leg.id for leg in call.legs if leg.in_room]
-        phones = [network.phones[leg] for leg in legs]
+        live = (leg.id for leg in call.legs if leg.state is not LegState.GONE)
+        phones = [network.phones[leg] for leg in live if leg in network.phones]
         told = not any(phone.untold or phone.lost_input for phone in phones)
-        if call.state is CallState.TALKING and told:
+        if call.state in (CallState.TALKING, CallState.PASSED) and told:
             here = sorted(inside.get(call.room, []))
-            need(len(here) == 2 and here == sorted(legs), "two are in the room", here, call)
+            need(
+                here == sorted(legs) and call.caller.id in here, "they are in the room", here, call
+            )
+            others = 2 if call.body_leg is not None and call.body_leg.in_room else 1
+            others -= call.state is CallState.PASSED
+            need(len(here) == 1 + others, "who talks is in the room", here, call)
     need(not found.pairs, "nobody waits while an agent is free", found.pairs)
     waits = any(entry.state is EntryState.WAITING for entry in seen.entries.values())
     if waits and found.again_at is not None:
@@ -72,6 +78,11 @@ def check_rest(seen: Snapshot, network: Network, found: Matches) -> None:
 
 def _check_phone(phone: Phone, call: Call) -> None:
     """A phone that is there is needed, and does what its leg was last told."""
+    if phone.body:
+        current = call.body_leg is not None and call.body_leg.id == phone.leg
+        talks = call.state in (CallState.TALKING, CallState.PASSED)
+        need(current and talks, "a body that nobody needs", phone, call)
+        return
     if not phone.citizen:
         current = call.agent_leg is not None and call.agent_leg.id == phone.leg
         need(current, "an agent's leg that nobody needs", phone, call)

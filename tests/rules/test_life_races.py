@@ -414,11 +414,13 @@ def test_the_table_names_only_what_can_happen() -> None:
         "agent accepts",
         "agent declines",
         "agent hangs up",
+        "agent brings in",
+        "agent lets go",
         *(f"timer {kind.value}" for kind in TimerKind),
     }
     legs = {
         f"{who} {what}"
-        for who in ("caller", "agent")
+        for who in ("caller", "agent", "body")
         for what in ("input", "room", "queued", "ringing", "answered", "gone", "refused")
     }
     assert words <= people | legs

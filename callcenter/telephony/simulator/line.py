@@ -37,6 +37,8 @@ TELL_AGAIN_MS = 1000
 KEYS_MOST = 40
 #: Who types a message has so much longer than who speaks one.
 TYPING_S = 60
+#: A body of the directory picks up after so long, unless somebody plays it.
+BODY_ANSWERS_MS = 8000
 #: How the numbers begin that may be called, unless the operator says otherwise.
 PREFIXES = ("+62",)
 _E164 = re.compile(r"\+[1-9][0-9]{5,14}")
@@ -55,7 +57,8 @@ class Heard(msgspec.Struct, frozen=True):
 
 
 class _Phone:
-    """One simulated telephone: of a citizen who calls or is called back, or an agent's."""
+    """One simulated telephone: of a citizen who calls or is called back, of a body of the
+    directory, or an agent's."""
 
     def __init__(self, leg: str, *, inbound: bool, to: str = "", caller: str | None = None) -> None:
         self.leg = leg
@@ -71,8 +74,8 @@ class _Phone:
         self.ended_at = 0
         self.answered = 0  #: the rev of the Turn that a Signal has answered
         self.spoken_until = 0  #: when the steps of the Turn have been said
-        self.address = ""  #: of an agent's device; the number of a citizen who is called back
-        self.called = False  #: a citizen who is called back
+        self.address = ""  #: of an agent's device; the number of whom we call
+        self.called = False  #: somebody outside whom we call
         self.kept: line.Turn | None = None  #: for when it is answered
         self.timer: asyncio.Task[None] | None = None
 
@@ -116,7 +119,7 @@ class SimulatorLine:
         self._phones: dict[str, _Phone] = {}
         self._recordings: dict[str, str] = {}
         self._emit: Emit | None = None
-        #: Told the leg when a citizen's phone rings. Who wants to answer it sets this.
+        #: Told the leg when a phone outside rings. Who wants to answer it sets this.
         self.on_called: Callable[[str], None] = lambda _leg: None
 
     # --- the Line -----------------------------------------------------------------------------
@@ -172,13 +175,15 @@ class SimulatorLine:
                 self._recordings.pop(command.name, None)
 
     async def _asked(self, command: line.RingLeg) -> None:
-        """Ring an agent's console, or the phone of a citizen, if there may be one."""
+        """Ring an agent's console, or a phone outside, if there may be one."""
         device = command.device
-        called = device.kind is line.DeviceKind.CALLER
+        citizen = device.kind is line.DeviceKind.CALLER
+        called = citizen or device.kind is line.DeviceKind.PHONE
         if called and not (
             _E164.fullmatch(device.address) and device.address.startswith(self._prefixes)
         ):
-            await self._tell(line.Refused(command.leg, Cause.FAILED))
+            cause = Cause.FAILED if citizen else Cause.UNREACHABLE
+            await self._tell(line.Refused(command.leg, cause))
             return
         if not called and device.kind is not line.DeviceKind.SIMULATED:
             await self._tell(line.Refused(command.leg, Cause.UNREACHABLE))
@@ -188,12 +193,15 @@ class SimulatorLine:
         phone = _Phone(command.leg, inbound=False)
         phone.state = "asked"
         phone.address, phone.called = device.address, called
-        engaged = called and self._engaged(device.address)
+        engaged = citizen and self._engaged(device.address)
         self._phones[command.leg] = phone
         if engaged:
             await self._gone(phone, Cause.BUSY)
             return
-        self._later(phone, command.most_s * 1000, self._no_answer)
+        if called and not citizen and self._rings:
+            self._later(phone, BODY_ANSWERS_MS, self._pick_up)
+        else:
+            self._later(phone, command.most_s * 1000, self._no_answer)
         if self._rings:
             await self._ring(phone)
 
@@ -252,18 +260,18 @@ class SimulatorLine:
             await self._recorded(phone)
 
     def rung(self, number: str) -> str | None:
-        """The leg that rings at the citizen's ``number`` (E.164) now."""
+        """The leg that rings at ``number`` (E.164), outside, now."""
         for phone in self._phones.values():
             if phone.called and phone.address == number and phone.state in ("asked", "ringing"):
                 return phone.leg
         return None
 
     async def pick_up(self, id: str) -> None:  # noqa: A002
-        """The citizen whom the hotline calls answers. Raises LookupError: it does not ring."""
+        """Whom the hotline calls outside answers. Raises LookupError: it does not ring."""
         await self._pick_up(self._called(id))
 
     async def busy(self, id: str) -> None:  # noqa: A002
-        """The citizen whom the hotline calls is on the phone. Raises as :meth:`pick_up`."""
+        """Whom the hotline calls outside is on the phone. Raises as :meth:`pick_up`."""
         await self._gone(self._called(id), Cause.BUSY)
 
     async def ring(self, address: str) -> None:

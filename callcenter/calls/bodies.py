@@ -1,0 +1,150 @@
+"""Bringing a body of the directory into the talk, and passing the caller on to it. Pure.
+
+The agent has it rung and goes on talking meanwhile; who picks up is in the room with the two. The
+agent lets it go again, or leaves: then caller and body talk on by themselves. Whoever leaves, the
+others talk on as long as the caller is one of them. Only numbers of the directory are called.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from callcenter import line
+from callcenter.calls import late
+from callcenter.calls.facts import CallFact
+from callcenter.calls.model import BroughtIn, CallState, Leg, LegRole, LegState, LetGo, TimerKind
+from callcenter.calls.moves import Ask, Doing, Life, leg_of
+from callcenter.ivr import needs
+from callcenter.line import Device, DeviceKind
+from callcenter.queue.agents import AgentEvent
+
+#: A switchboard takes its time.
+RING_S = 60
+#: Who was passed on talks for so long at the most: it is we who pay.
+PASSED_S = 3600
+
+
+def pass_on(life: Life, *, lost: bool) -> bool:
+    """The agent's leg is gone from the talk (``lost``: against everybody's will). True: a body is
+    there, and the caller talks on with it. A body that only rings is asked no more."""
+    call = life.call
+    leg = call.body_leg
+    if leg is None or leg.state is not LegState.UP:
+        life.commands += [line.EndLeg(leg.id)] if leg is not None else []
+        return False
+    life.talk_over("lost" if lost else "agent")
+    life.agent(AgentEvent.LOST if lost else AgentEvent.TALK_OVER)
+    life.fact(CallFact.PASSED_ON, body=leg.body or "")
+    life.timer(TimerKind.CALL_LIMIT, call.id, PASSED_S * 1000)
+    life.set(state=CallState.PASSED, entry=None, offer=None, agent=None)
+    return True
+
+
+def _current(life: Life, leg_id: str) -> Leg | None:
+    leg = life.call.body_leg
+    if leg is None or leg.id != leg_id:
+        life.refused = "that leg is gone"
+        return None
+    return leg
+
+
+# --- the handlers ---------------------------------------------------------------------------------
+
+
+def brings_in(life: Life, happened: object) -> Doing:
+    assert isinstance(happened, BroughtIn)
+    call = life.call
+    agent_leg, offer = call.agent_leg, call.offer
+    if agent_leg is None or offer is None or agent_leg.agent != happened.agent:
+        life.refused = "not your call"
+        return
+    if call.body_leg is not None:
+        life.refused = "engaged"
+        return
+    answer = yield Ask(call, needs.MayCallBody(happened.body))
+    if not isinstance(answer, needs.BodyNumber) or answer.number is None:
+        life.refused = (isinstance(answer, needs.BodyNumber) and answer.refused) or "store"
+        return
+    leg = Leg(
+        life.world.given.id(),
+        call.id,
+        LegRole.BODY,
+        call.line,
+        LegState.ASKED,
+        life.now,
+        body=happened.body,
+        offer=offer.id,
+        device_kind=DeviceKind.PHONE,
+    )
+    life.put(leg)
+    life.fact(CallFact.BODY_CALLED, body=happened.body)
+    device = Device(DeviceKind.PHONE, answer.number)
+    life.commands.append(line.RingLeg(leg.id, device, RING_S))
+
+
+def lets_go(life: Life, happened: object) -> Doing:
+    assert isinstance(happened, LetGo)
+    agent_leg, leg = life.call.agent_leg, life.call.body_leg
+    if agent_leg is None or agent_leg.agent != happened.agent:
+        life.refused = "not your call"
+    elif leg is None:
+        life.refused = "nobody is asked"
+    else:
+        life.commands.append(line.EndLeg(leg.id))
+    yield from ()
+
+
+def rings(life: Life, happened: object) -> Doing:
+    assert isinstance(happened, line.LegRinging | line.LegQueued)
+    leg = _current(life, happened.leg)
+    if leg is not None:
+        life.leg_becomes(leg, "ringing" if isinstance(happened, line.LegRinging) else "queued")
+    yield from ()
+
+
+def answers(life: Life, happened: object) -> Doing:
+    """Somebody picked up, and comes to the two at once."""
+    assert isinstance(happened, line.LegAnswered)
+    leg, room = _current(life, happened.leg), life.call.room
+    if leg is not None and room is not None and life.leg_becomes(leg, "answered"):
+        life.turn(life.call.body_leg or leg, (), line.Room(room))
+    yield from ()
+
+
+def joins(life: Life, happened: object) -> Doing:
+    """It is in the room."""
+    assert isinstance(happened, line.RoomEntered)
+    leg = life.call.body_leg
+    if leg is None or leg.id != happened.leg or happened.rev != leg.rev or leg.in_room:
+        yield from late.room(life, happened)
+        return
+    life.put(msgspec.structs.replace(leg, in_room=True))
+    life.fact(CallFact.BODY_JOINED, body=leg.body or "")
+
+
+def leaves(life: Life, happened: object) -> Doing:
+    """It hung up, or never came. The caller goes on with the agent; without one, with the flow."""
+    assert isinstance(happened, line.LegGone | line.Refused)
+    leg = leg_of(life.call, happened.leg)
+    if leg is not None and isinstance(happened, line.Refused) and happened.rev is not None:
+        if happened.rev == leg.rev:
+            life.commands.append(line.EndLeg(leg.id))
+        else:
+            life.refused = "an old Turn"
+        return
+    if leg is None or not life.leg_becomes(leg, "gone", happened.cause):
+        return
+    if life.call.state is CallState.PASSED:
+        life.set(state=CallState.IVR)
+        yield from life.talk_ended()
+
+
+def caller_refused(life: Life, happened: object) -> Doing:
+    """In touch again, and the caller can't be brought back to the body: the flow goes on."""
+    assert isinstance(happened, line.Refused)
+    leg = life.call.body_leg
+    if leg is None or happened.rev != life.call.caller.rev:
+        life.refused = "an old Turn"
+    else:
+        life.commands.append(line.EndLeg(leg.id))
+    yield from ()
