@@ -146,6 +146,7 @@ def story(served: Served, pictures: Pictures) -> None:
     agent.get_by_role("button", name="PIN hilang").click()
     pictures.take(agent, "console-lost-pin")
     agent.keyboard.press("Escape")
+    brings_in(pictures, agent)
     number, pin = agent.locator(".spoken").all_inner_texts()[:2]
     watch(served, pictures)
     agent.keyboard.press("F9")
@@ -156,6 +157,20 @@ def story(served: Served, pictures: Pictures) -> None:
     pictures.take(agent, "console-wrap-up-dark-en")
     read(served, pictures)
     follow_up(served, pictures, number, pin)
+
+
+def brings_in(pictures: Pictures, agent: Page) -> None:
+    """The matter turns out to be one of migrant workers: their ministry joins the talk, and is let
+    go again."""
+    agent.select_option("select[name=topic]", "pmi_ln")
+    agent.get_by_role("button", name="Sambungkan").click()
+    agent.wait_for_selector(".joined >> text=Ikut bicara")
+    pictures.take(agent, "console-joined")
+    agent.get_by_role("button", name="Lepaskan").click()
+    agent.wait_for_selector(".joined", state="detached")
+    agent.keyboard.press("Escape")
+    agent.select_option("select[name=topic]", "upah")
+    agent.wait_for_selector(".save-line.clean")
 
 
 def watch(served: Served, pictures: Pictures) -> None:

@@ -96,7 +96,7 @@ async def bring_in(call: Id, body: BringInBody, me: Agent, deps: DepsOf) -> Done
     return Done()
 
 
-@router.delete("/calls/{call}/body")
+@router.post("/calls/{call}/body/end")
 async def let_go(call: Id, me: Agent, deps: DepsOf) -> Done:
     """The body leaves my talk, or is called no more."""
     await deps.desk.let_go(me.account.id, call)

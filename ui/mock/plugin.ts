@@ -164,6 +164,8 @@ class Api {
       return undefined;
     }
     if (path.endsWith("/hangup")) return world.endCall();
+    if (path.endsWith("/body")) return world.bringIn(String(body.code));
+    if (path.endsWith("/body/end")) return world.letGo();
     if (path.endsWith("/message")) return world.sendNumber(body.channel as Channel);
     if (path === "/api/agent/wrap-up/done") return world.wrapUpDone();
     if (method === "PUT" && path.endsWith("/case")) {

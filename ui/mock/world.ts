@@ -163,16 +163,37 @@ export class World {
       others: [],
       bodies: [
         {
+          code: "KP2MI",
           label: {
             id: "Pelindungan pekerja migran (KP2MI)",
             en: "Migrant worker protection (KP2MI)",
           },
           numbers: ["175", "WhatsApp 0813-8007-0175"],
           hours: "06:00-22:00",
+          call: "+62 21 2924 4800",
         },
       ],
+      joined: null,
       message: { channels: ["sms", "whatsapp"], latest: null },
     };
+  }
+
+  /** It rings, and a moment later it is in the talk. */
+  bringIn(code: string): void {
+    const { call } = this.view;
+    const body = call?.bodies.find((one) => one.code === code);
+    if (call === null || body === undefined) return;
+    const became = (state: "ringing" | "talking") => {
+      call.joined = { code, label: body.label, state, since: Date.now() };
+      this.changed();
+    };
+    became("ringing");
+    setTimeout(() => call.joined && became("talking"), 3000);
+  }
+
+  letGo(): void {
+    if (this.view.call) this.view.call.joined = null;
+    this.changed();
   }
 
   /** The number is on its way, and a moment later it has arrived. */

@@ -72,6 +72,7 @@ const call: Call = {
   case: null,
   others: [],
   bodies: [],
+  joined: null,
 };
 
 beforeEach(() => {

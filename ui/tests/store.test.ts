@@ -55,6 +55,7 @@ const call = (line: string): Call => ({
   case: draft,
   others: [],
   bodies: [],
+  joined: null,
 });
 
 let seq: number;

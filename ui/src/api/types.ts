@@ -117,6 +117,15 @@ export interface Telling {
   latest: { channel: string; state: string; reason: string | null } | null;
 }
 
+/** A body outside. `call`: the number that brings it into the talk; null: it can't be called. */
+export interface HelpfulBody {
+  code: string;
+  label: Label;
+  numbers: string[];
+  hours: string;
+  call: string | null;
+}
+
 export interface Call {
   id: string;
   /** `dialling`: the caller, who kept the place, is being called. */
@@ -133,7 +142,9 @@ export interface Call {
   /** Cases that were opened in this call besides `case`. */
   others: CaseDraft[];
   /** Bodies outside that may help with what it is about. */
-  bodies: { label: Label; numbers: string[]; hours: string }[];
+  bodies: HelpfulBody[];
+  /** The one that is brought into the talk. */
+  joined: { code: string; label: Label; state: "ringing" | "talking"; since: number } | null;
   message?: Telling | null;
 }
 

@@ -208,21 +208,7 @@ function Talk({ store, view, call }: Props & { call: Call }) {
           <li key={text}>{chosen(text, view)}</li>
         ))}
       </ul>
-      {call.bodies.length > 0 && (
-        <>
-          <p class="chose-title">{t.bodies}</p>
-          <ul class="bodies">
-            {call.bodies.map((body) => (
-              <li key={body.numbers[0]}>
-                {label(body.label)} <b class="digits">{body.numbers.join(" · ")}</b>
-                {body.hours !== "00:00-24:00" && (
-                  <span class="quiet-text"> {body.hours.replace("-", "–")}</span>
-                )}
-              </li>
-            ))}
-          </ul>
-        </>
-      )}
+      <Bodies store={store} call={call} />
       <p class={warning === t.diallingNote ? "talk-warning calm" : "talk-warning"} role="alert">
         {warning}
       </p>
@@ -250,10 +236,58 @@ function Talk({ store, view, call }: Props & { call: Call }) {
           </div>
         )}
         <button type="button" class="stop" onClick={() => void store.hangUp()}>
-          {t.hangUp} <kbd>F9</kbd>
+          {call.joined?.state === "talking" ? t.passOn(call.joined.code) : t.hangUp} <kbd>F9</kbd>
         </button>
       </div>
     </div>
+  );
+}
+
+/** Who else may help: to be named to the caller, or brought into the talk. */
+function Bodies({ store, call }: { store: ConsoleStore; call: Call }) {
+  const t = words.value.call;
+  const { joined } = call;
+  const known = call.bodies.some((body) => body.code === joined?.code);
+  const gone = joined && !known ? [{ ...joined, numbers: [], hours: ALL_DAY, call: null }] : [];
+  const shown = [...call.bodies, ...gone];
+  if (shown.length === 0) return null;
+  return (
+    <>
+      <p class="chose-title">{t.bodies}</p>
+      <ul class="bodies">
+        {shown.map((body) => (
+          <li key={body.code}>
+            <span>
+              {label(body.label)} <b class="digits">{body.numbers.join(" · ")}</b>
+              {body.hours !== ALL_DAY && (
+                <span class="quiet-text"> {body.hours.replace("-", "–")}</span>
+              )}
+            </span>
+            {joined?.code === body.code ? (
+              <span class="joined" role="status">
+                {joined.state === "talking" ? t.joined : t.joining}{" "}
+                <span class="digits">{duration(now.value - joined.since)}</span>{" "}
+                <button type="button" class="small" onClick={() => void store.letGo()}>
+                  {joined.state === "talking" ? t.letGo : t.stopJoining}
+                </button>
+              </span>
+            ) : (
+              body.call !== null && (
+                <button
+                  type="button"
+                  class="small"
+                  disabled={joined !== null || call.state !== "talking"}
+                  title={t.bringInNote(body.call)}
+                  onClick={() => void store.bringIn(body.code)}
+                >
+                  {t.bringIn}
+                </button>
+              )
+            )}
+          </li>
+        ))}
+      </ul>
+    </>
   );
 }
 
@@ -266,6 +300,9 @@ function talkWarning(store: ConsoleStore, call: Call): string {
   if (call.state === "dialling") return t.diallingNote;
   return state.muted ? t.muted : "";
 }
+
+/** The hours of whoever is always there. */
+const ALL_DAY = "00:00-24:00";
 
 /** With this little time left, what is typed is saved whether the typing rests or not. */
 const SAVE_BEFORE_MS = 4_000;

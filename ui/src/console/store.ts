@@ -5,7 +5,7 @@
 import { computed, effect, signal } from "@preact/signals";
 import { ApiError, get, post, put, Unreachable } from "../api/http";
 import { Live } from "../api/live";
-import type { CaseDraft, CaseForm, Channel, ConsoleView, Offer } from "../api/types";
+import type { Call, CaseDraft, CaseForm, Channel, ConsoleView, Offer } from "../api/types";
 import { label, word, words } from "../i18n";
 import { Autosave } from "../lib/autosave";
 import { type Backoff, wait } from "../lib/backoff";
@@ -188,6 +188,27 @@ export class ConsoleStore {
     await this.live.refresh();
   }
 
+  /** Have a body of the directory called, to join the talk. */
+  async bringIn(code: string): Promise<void> {
+    const call = this.#view?.call;
+    if (!call) return;
+    const t = words.value.call.notCalled;
+    try {
+      await put(`/api/agent/calls/${call.id}/body`, { code });
+    } catch (error) {
+      const why = error instanceof ApiError ? error.fields.event : undefined;
+      if (why !== undefined && why in t) tell(word(t, why), "bad");
+      else tellError(error);
+    }
+    await this.live.refresh();
+  }
+
+  /** It leaves the talk, or is called no more. */
+  async letGo(): Promise<void> {
+    const call = this.#view?.call;
+    if (call) await this.#act(() => post(`/api/agent/calls/${call.id}/body/end`));
+  }
+
   async finish(outcome: string): Promise<void> {
     const saved = await Promise.all(savesOf(this.writing.value).map((save) => save.flush()));
     if (saved.includes(false)) {
@@ -340,6 +361,17 @@ export class ConsoleStore {
     if (view.wrap_up && !before?.wrap_up) announce(words.value.wrapUp.announce, true);
     else if (before?.call?.state === "dialling" && !view.call) tell(words.value.call.notReached);
     else if (before?.call && !view.call) announce(words.value.call.over, true);
+    this.#followJoined(before?.call?.joined ?? null, view.call);
+  }
+
+  /** Who was brought in has come, or is gone: without an answer, too. */
+  #followJoined(before: Call["joined"], call: Call | null): void {
+    const t = words.value.call;
+    const after = call?.joined ?? null;
+    if (after?.state === "talking" && before?.state !== "talking")
+      announce(t.joinedNow(label(after.label)), true);
+    if (before === null || after !== null || call === null) return;
+    tell(t.leftNow(label(before.label)));
   }
 
   /** One form lives from the first word of the talk to the end of the wrap-up. */
