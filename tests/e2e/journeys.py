@@ -41,6 +41,7 @@ from callcenter.queue import service as queue
 from callcenter.stats import open_data
 from callcenter.stats import service as stats
 from callcenter.stats.open_data import Counted
+from callcenter.telephony.simulator.line import SimulatorLine
 from callcenter.topics import uppers
 from tests.waiting import LIMIT_S, until
 
@@ -450,3 +451,9 @@ async def journey(folder: Path, when: str = OPEN, **environment: str) -> AsyncIt
                 await made.close()
                 server.should_exit = True
                 await serving
+
+
+def simulated(hotline: Journey) -> SimulatorLine:
+    line = hotline.app.lines["simulator"]
+    assert isinstance(line, SimulatorLine)
+    return line

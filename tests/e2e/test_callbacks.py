@@ -6,14 +6,7 @@ from typing import Any
 
 from callcenter.line import Cause
 from callcenter.queue.entries import FIRST_CALL_S
-from callcenter.telephony.simulator.line import SimulatorLine
-from tests.e2e.journeys import SARI, Agent, Caller, Journey
-
-
-def simulated(hotline: Journey) -> SimulatorLine:
-    line = hotline.app.lines["simulator"]
-    assert isinstance(line, SimulatorLine)
-    return line
+from tests.e2e.journeys import SARI, Agent, Caller, Journey, simulated
 
 
 async def kept(hotline: Journey) -> Agent:

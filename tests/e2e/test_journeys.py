@@ -22,6 +22,7 @@ from tests.e2e.journeys import (
     at,
     day,
     journey,
+    simulated,
 )
 from tests.e2e.traces import traces
 
@@ -232,6 +233,16 @@ async def test_a_migrant_in_hong_kong(hotline: Journey) -> None:
     # Whom the agent may name, with the number from abroad.
     kp2mi = next(one for one in talk["bodies"] if "KP2MI" in one["label"]["id"])
     assert "+62 21 2924 4800" in kp2mi["numbers"]
+    # They are connected at once: that is, they would be.
+    await agent.ask("PUT", f"/api/agent/calls/{talk['id']}/body", {"code": "KP2MI"})
+    assert (await agent.console())["call"]["joined"]["state"] == "ringing"
+    await simulated(hotline).decline("+622129244800", Cause.NO_ANSWER)
+    await hotline.settle()
+    going_on = (await agent.console())["call"]
+    assert (going_on["state"], going_on["joined"]) == ("talking", None)
+    (left,) = hotline.facts("body_left")
+    assert left.data == {"body": "KP2MI", "cause": "no_answer", "talked_ms": 0}
+    assert await caller.waits_for() == "room"
     await agent.write(
         talk["id"], topic="pmi_ln", reporter_name="Wati", narrative="Paspor ditahan, gaji 5 bulan."
     )
