@@ -53,7 +53,8 @@ twilio: $(VENV) $(PAGES) ## The application wired to a fake Twilio: telephones o
 .PHONY: test check fmt soak bench screenshots docs
 test: $(VENV) $(PAGES) ## Every test (REQUIRE_ALL=1: none may be skipped; ARGS=… goes to pytest)
 	@scripts/debian-packages || [ "$${REQUIRE_ALL:-0}" = 0 ]
-	$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+	@# Three on two processors: those with telephones mostly wait.
+	$(BIN)/python -m pytest -n 3 --dist loadscope $(ARGS)
 
 check: $(VENV) $(NODE_MODULES) ## Lint, format, types, who imports whom: Python and TypeScript
 	$(BIN)/ruff check --quiet

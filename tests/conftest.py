@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Generator
+from functools import cache
 
 import hypothesis
 import pytest
@@ -26,10 +27,26 @@ hypothesis.settings.load_profile("callcenter")
 _WITH_ASTERISK = (
     "away browser called_back crash first_complaint journeys_asterisk privacy stories watch"
 )
-_TELEPHONES = (
+TELEPHONES = (
     "tests/lines/",
     *(f"tests/e2e/test_{name}.py" for name in _WITH_ASTERISK.split()),
 )
+#: Of the lines that pass one contract, those that need no telephone.
+_MADE_OF_WORDS = ("[simulator", "[twilio")
+#: How much longer the rest may wait for the processor: what is heard is heard in real time.
+_NICE = 5
+
+
+def unit(name: str) -> str:
+    """Which tests one worker runs in a row: all with telephones; all that look at pages (a browser
+    keeps a processor busy); a file whose tests may share a server; else each for itself. The
+    largest unit begins first."""
+    if name.startswith(TELEPHONES) and not any(line in name for line in _MADE_OF_WORDS):
+        return "telephones"
+    file = name.partition("::")[0]
+    if file.startswith("tests/e2e/"):
+        return "pages" if file.endswith(("page.py", "pages.py")) else file
+    return name
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -37,8 +54,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """Where several tests run at a time (``-n``), those with telephones don't. (Marks of
     ``xdist_group`` do nothing with this pytest: its tests have no name to add them to.)"""
     made = LoadScopeScheduling(config, log)
-    made._split_scope = lambda name: "telephones" if name.startswith(_TELEPHONES) else name
+    made._split_scope = unit
     return made
+
+
+@cache
+def _make_way() -> None:
+    """What this worker runs from now on is in no hurry."""
+    os.nice(_NICE)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ and unit(item.nodeid) != "telephones":
+        _make_way()
 
 
 @pytest.hookimpl(tryfirst=True)

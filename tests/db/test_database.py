@@ -395,6 +395,7 @@ async def test_a_full_disk_is_away_and_writes_nothing(
 # --- The file ---------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("waits_for_the_disk")
 async def test_the_sqlite_file_is_ours_alone_and_durable(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "callcenter.db"
     database = Database(f"sqlite:///{path}")

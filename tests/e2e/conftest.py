@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from tests.conftest import TELEPHONES
 from tests.e2e.application import Application, flows_with_hours
 from tests.e2e.asterisk import Asterisk, free_port, running_asterisk
 from tests.e2e.exchange import Exchange
@@ -17,14 +18,19 @@ from tests.e2e.phones import Phones
 from tests.e2e.served import People, Served, browsing, serving
 from tests.e2e.wire import Wire
 
+#: Runs alone.
+SOAK = "tests/soak/"
 #: What every story with telephones needs.
 NEEDS = ("asterisk", "sipp", "espeak", "sox")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "wire" in getattr(item, "fixturenames", ()):
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if "wire" in fixtures:
             item.add_marker(pytest.mark.needs(*NEEDS))
+        if fixtures & {"asterisk", "wire"} and not item.nodeid.startswith((*TELEPHONES, SOAK)):
+            raise pytest.UsageError(f"{item.nodeid} has telephones: tests/conftest.py lists those")
 
 
 @pytest.fixture(scope="session")
