@@ -22,7 +22,7 @@ from tests.e2e.application import Application
 from tests.e2e.conftest import Make
 from tests.e2e.desks import Desk, desks, sign_in
 from tests.e2e.exchange import Exchange
-from tests.e2e.phones import Phone, Phones, until
+from tests.e2e.phones import AgentPhone, Phone, Phones, until
 from tests.e2e.test_stories import call_of, kinds, row, wait_stage
 from tests.e2e.traces import traces
 from tests.e2e.wire import Wire
@@ -257,10 +257,12 @@ def a_call_drops_and_the_caller_is_back(
 def nobody_is_free_and_the_caller_is_called_back(
     hotline: Application, exchange: Exchange, phones: Phones
 ) -> None:
-    """The time until it is tried again is left out; on the simulator it goes by."""
+    """And then passed on to the ministry for migrant workers. The time until it is tried again is
+    left out; on the simulator it goes by."""
     (desk,) = desks(hotline, phones, "pmi", "kembali", hertz=800)
     sign_in(hotline, [desk], ready=False)
-    trunk = phones.agent(answers=False, port=int(exchange.asterisk.trunk_peer.rsplit(":", 1)[1]))
+    port = int(exchange.asterisk.trunk_peer.rsplit(":", 1)[1])
+    trunk = phones.agent(answers=False, speaks=False, port=port)
     (caller,) = phones.call(CALLED_BACK)
     first = call_of(hotline, exchange, caller)
     caller.press("15")
@@ -288,8 +290,7 @@ def nobody_is_free_and_the_caller_is_called_back(
     assert talk["id"] == second
     back.wait_hears(desk.hertz, since=time.time())
     write(desk, talk, narrative="Paspor saya ditahan majikan.")
-    back.hang_up()
-    desk.console.wait_state("wrap_up")
+    passed_on(hotline, desk, second, trunk, back)
     desk.console.wrap_up()
     (entry,) = hotline.rows("SELECT * FROM entry WHERE callback")
     assert (entry.state, entry.tries, entry.rank) == ("answered", 2, rank)
@@ -298,6 +299,41 @@ def nobody_is_free_and_the_caller_is_called_back(
     found = [(link.call, link.role, link.resumes) for link in links(hotline, case.id)]
     assert found == [(first, "opened", None), (second, "opened", first)]
     assert traces(CALLED_BACK, exchange.asterisk.folder, hotline.folder) == []  # nor in the outbox
+
+
+def passed_on(
+    hotline: Application, desk: Desk, call: str, trunk: AgentPhone, citizen: Phone
+) -> None:
+    """KP2MI is brought into the talk, at first in vain; then the agent leaves it to the citizen."""
+    path = f"/api/agent/calls/{call}/body"
+    desk.console.put(path, code="KP2MI")
+    until(lambda: len(trunk.calls) == 3, "the carrier is asked for KP2MI")
+    trunk.calls[2].busy()
+    until(lambda: "body_left" in kinds(hotline, call), "it is busy")
+    citizen.speak()
+    citizen.wait_hears(desk.hertz, since=time.time())  # meanwhile they talk on
+    desk.console.put(path, code="KP2MI")
+    until(lambda: len(trunk.calls) == 4, "the carrier is asked again")
+    kp2mi = trunk.calls[3]
+    kp2mi.answer()
+    until(lambda: "body_joined" in kinds(hotline, call), "three are in the room")
+    kp2mi.speak()
+    joined = time.time()
+    for voice in (desk.hertz, trunk.process.tone):  # both at once: each is half of what is heard
+        until(
+            lambda voice=voice: kp2mi.heard(joined).seconds_of(voice, 0.25) > 0.5,  # type: ignore[misc]
+            f"KP2MI hears {voice:g} Hz",
+        )
+    desk.console.post(f"/api/agent/calls/{call}/hangup")
+    desk.console.wait_state("wrap_up")
+    kp2mi.wait_hears(trunk.process.tone, since=time.time())  # only the citizen's voice is left
+    citizen.hang_up()
+    kp2mi.wait_over()
+    until(lambda: row(hotline, call).state == "ended", "the call has ended")
+    kept = kinds(hotline, call)
+    wanted = [kind for kind in kept if kind.startswith(("body_", "passed"))]
+    tried = ["body_called", "body_left"]
+    assert wanted == [*tried, "body_called", "body_joined", "passed_on", "body_left"]
 
 
 JOURNEYS: tuple[Callable[[Application, Exchange, Phones], None], ...] = (

@@ -37,6 +37,7 @@ OPEN = 1_795_489_200_000
 #: The Sunday before, 21.00 in Jakarta.
 CLOSED = 1_795_356_000_000
 CALLER = "+628111234567"
+KP2MI = "+622129244800"
 #: After the last caller is gone, what is lost is still found.
 AFTERWARDS_S = 90.0
 #: Whoever comes into a room first waits for the other, but not for long.
@@ -139,6 +140,32 @@ async def withheld(town: Town) -> None:
     assert await town.database.read(lambda conn: conn.execute(text(numbers)).all()) == []
 
 
+async def passed_on(town: Town) -> None:
+    """A body of the directory is brought into the talk; the agent leaves, it talks on with the
+    citizen, and hangs up."""
+    await AgentAtWork(town, "sari", talk_s=30.0).sign_on()
+    body = town.twilio.phone(KP2MI)
+
+    async def joins_and_leaves() -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            call = (await town.console("sari")).call
+            if call is not None and call.state == "talking":
+                break
+        await town.desk.bring_in("sari", call.id, "KP2MI")
+        await until(lambda: body.ringing)
+        await body.answer()
+        await until(lambda: len(body.talking_to) == 2)
+        await until(lambda: len(body.talking_to) == 1)  # the agent has left
+        await asyncio.sleep(10)
+        assert body.talking_to == {CALLER}
+        await body.hang_up()
+
+    joins = town.lives(joins_and_leaves())
+    await Citizen(town.twilio.phone(CALLER), COMPLAINS).call()
+    await joins
+
+
 @dataclass(frozen=True)
 class Story:
     tell: Callable[[Town], Coroutine[Any, Any, None]]
@@ -157,6 +184,7 @@ OTHERS = {
     "telephones": Story(telephones),
     "browser": Story(browser),
     "withheld": Story(withheld),
+    "passed_on": Story(passed_on),
 }
 
 
@@ -292,6 +320,7 @@ ENDINGS |= {
     "telephones": ENDINGS["missed"],
     "browser": ENDINGS["first_complaint"],
     "withheld": ENDINGS["first_complaint"],
+    "passed_on": ENDINGS["first_complaint"],
 }
 
 

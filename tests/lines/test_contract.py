@@ -78,6 +78,17 @@ class Story:
         await self.driver.line.do(RingLeg(leg, phone.device, most_s))
         return phone, leg
 
+    async def body(self) -> tuple[AgentPhone, str]:
+        """A body of the directory that has answered its telephone."""
+        phone = await self.driver.citizen()
+        leg = f"body-leg-{next(_names)}"
+        device = Device(DeviceKind.PHONE, phone.device.address)
+        await self.driver.line.do(RingLeg(leg, device))
+        await phone.ring()
+        await phone.answer()
+        await self.driver.heard.first(LegAnswered, lambda s: s.leg == leg)
+        return phone, leg
+
     async def turn(self, leg: str, wait: Wait, *steps: Step) -> int:
         """Give ``leg`` a newer Turn; the answer is its rev."""
         rev = next(self._rev)
@@ -531,6 +542,24 @@ async def test_two_legs_meet_in_a_room_and_part(story: Story) -> None:
     await story.driver.line.do(EndRoom("room-meet"))
     await story.turn(agent_leg, Gone())
     assert await story.gone(agent_leg) is Cause.ENDED
+
+
+async def test_three_meet_and_one_leaves_after_the_other(story: Story) -> None:
+    _, leg = await story.arrive()
+    _, agent_leg = await story.agent()
+    phone, body_leg = await story.body()
+    heard = story.driver.heard
+    for one in (leg, agent_leg, body_leg):
+        await story.turn(one, Room("room-three"))
+        await heard.first(RoomEntered, lambda s, one=one: s.leg == one)  # type: ignore[misc]
+    await story.driver.line.do(EndLeg(agent_leg))
+    assert await story.gone(agent_leg) is Cause.ENDED
+    await phone.hang_up()
+    assert await story.gone(body_leg) is Cause.HUNG_UP
+    assert not any(isinstance(s, LegGone) for s in heard.of(leg))
+    rev = await story.turn(leg, PromptsEnd(), SHORT)
+    await heard.first(PromptsEnded, lambda s: s.rev == rev)
+    await story.driver.line.do(EndRoom("room-three"))
 
 
 async def test_a_caller_goes_from_a_room_back_to_the_music_and_a_menu(story: Story) -> None:

@@ -24,6 +24,10 @@ def phone(name: str, state: LegState = LegState.UP, offer: str = "offer") -> Leg
     return Leg(name, "call", LegRole.AGENT, LINE, state, 1, agent="sari", offer=offer)
 
 
+def body(name: str, offer: str = "offer") -> Leg:
+    return Leg(name, "call", LegRole.BODY, LINE, LegState.UP, 1, body="KP2MI", offer=offer)
+
+
 def resumed(*legs: LiveLeg, rooms: tuple[str, ...] = ()) -> line.LineResumed:
     return line.LineResumed(LINE, legs, rooms)
 
@@ -52,6 +56,21 @@ def test_who_is_gone_is_told_gone_callers_first() -> None:
         line.LegGone("a", Cause.LOST),
     )
     assert found.turns == ("still",)
+
+
+def test_a_body_that_is_gone_is_told_before_the_agent() -> None:
+    """So that nobody is passed on to whom is not there."""
+    found = plan([phone("a"), body("b"), caller("c")], resumed(there("c")), ["offer"])
+    assert found.signals == (line.LegGone("b", Cause.HUNG_UP), line.LegGone("a", Cause.LOST))
+
+
+def test_a_body_stays_with_whom_was_passed_on_to_it_and_ends_otherwise() -> None:
+    room = room_of("offer")
+    legs = (there("c"), there("b", inbound=False))
+    kept = plan([caller("c"), body("b")], resumed(*legs, rooms=(room,)), ["offer"])
+    assert kept == Plan((), ("c", "b"), ())
+    over = plan([caller("c"), body("b")], resumed(*legs, rooms=(room,)), ())
+    assert over == Plan((), ("c",), (line.EndLeg("b"), line.EndRoom(room)))
 
 
 @pytest.mark.parametrize("state", [LegState.ASKED, LegState.RINGING])
