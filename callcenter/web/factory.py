@@ -43,8 +43,14 @@ _ROUTERS: Final = (
     admin.router,
     live.router,
 )
+_AT: Final = "#/components/schemas/{model}"
+#: Described, and not given as a ``model``: of that FastAPI makes one anew for each status of each
+#: route, at the first request of a process.
 _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
-    status: {"model": Problem, "description": why}
+    status: {
+        "description": why,
+        "content": {"application/json": {"schema": {"$ref": _AT.format(model="Problem")}}},
+    }
     for status, why in (
         (401, "Nobody is signed in"),
         (403, "The role, the origin or the CSRF token is wrong"),
@@ -62,13 +68,24 @@ class RouteWithoutDoor(Exception):
     """A route does not say who may pass."""
 
 
+class _Web(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """With what :data:`_REFUSALS` refer to."""
+        described: dict[str, Any] = super().openapi()
+        problem = Problem.model_json_schema(ref_template=_AT, mode="serialization")
+        schemas = described["components"]["schemas"]
+        for name, schema in ({"Problem": problem} | problem.pop("$defs")).items():
+            schemas.setdefault(name, schema)
+        return described
+
+
 def make_web(deps: Deps) -> FastAPI:
     """The whole web as an ASGI application.
 
     Raises:
         RouteWithoutDoor: a route has no door, or more than one.
     """
-    app = FastAPI(
+    app = _Web(
         title="Call center",
         version="1",
         lifespan=_lifespan,

@@ -243,7 +243,9 @@ class Journey:
 
     def browser(self) -> httpx2.AsyncClient:
         self._browsers.append(
-            httpx2.AsyncClient(base_url=self._url, headers={"Origin": self._url}, timeout=30)
+            httpx2.AsyncClient(
+                base_url=self._url, headers={"Origin": self._url}, timeout=30, verify=False
+            )
         )
         return self._browsers[-1]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 from datetime import UTC
 from pathlib import Path
 from typing import cast
@@ -201,6 +203,11 @@ async def test_the_interface_describes_itself(house: House) -> None:
             if "json" in str(operation["responses"].get("200", "")):
                 content = operation["responses"]["200"]["content"]["application/json"]
                 assert content["schema"], (method, path)
+            refused = operation["responses"]["409"]["content"]["application/json"]["schema"]
+            assert refused == {"$ref": "#/components/schemas/Problem"}, (method, path)
+    assert {"error"} == schema["components"]["schemas"]["Problem"]["properties"].keys()
+    named = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(schema)))
+    assert named - schema["components"]["schemas"].keys() == set()
 
 
 async def test_accounts_are_for_admins_and_hold_no_password(house: House) -> None:
