@@ -261,7 +261,7 @@ def _said(indonesian: str, english: str, lapor: str) -> Wording:
 
 #: For pages and messages; what callers hear is ``status.…`` of the prompts.
 WORDING: Mapping[CaseStatus, Wording] = {
-    _S.DRAFT: _said("Terdaftar, belum lengkap", "Registered, not complete yet", "belum"),
+    _S.DRAFT: _said("Terdaftar, masih bisa dilengkapi", "Registered, can be added to", "belum"),
     _S.NEW: _said("Diterima, menunggu pemeriksaan", "Received, waiting to be checked", "belum"),
     _S.VERIFYING: _said("Sedang kami periksa", "Being checked", "belum"),
     _S.NEEDS_INFO: _said(
