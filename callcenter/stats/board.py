@@ -290,6 +290,15 @@ class Board:
     def _talk_ended(self, fact: Fact) -> None:
         self._stage(fact, "ivr")
 
+    def _passed_on(self, fact: Fact) -> None:
+        """They talk with a body outside: neither with an agent nor in the flow."""
+        self._stage(fact, "passed")
+
+    def _body_left(self, fact: Fact) -> None:
+        caller = self._callers.get(fact.call or "")
+        if caller is not None and caller.stage == "passed":
+            self._stage(fact, "ivr")
+
     def _call_ended(self, fact: Fact) -> None:
         self._callers.pop(fact.call or "", None)
 
@@ -368,6 +377,8 @@ _RULES: Final[dict[str, Callable[[Board, Fact], None]]] = {
     "not_reached": Board._tried,
     "given_up": Board._given_up,
     "talk_ended": Board._talk_ended,
+    "passed_on": Board._passed_on,
+    "body_left": Board._body_left,
     "call_ended": Board._call_ended,
     "case_opened": Board._case_opened,
     "message_left": Board._message_left,

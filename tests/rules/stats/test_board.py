@@ -217,3 +217,21 @@ def test_a_half_hour_time_zone_has_its_own_hours() -> None:
     board.apply([SealedFact(1, Fact("call_arrived", NINE_TEN, call="c1"))])
     hour = board.view(NINE_TEN).by_hour[0].hour
     assert datetime.fromtimestamp(hour / 1000, kolkata).minute == 0
+
+
+def test_who_talks_with_a_body_outside_is_neither_with_an_agent_nor_in_the_flow() -> None:
+    story = Story()
+    story.arrive("c1").offer("c1", "a1").answer("c1", "a1", 10)
+
+    def now() -> tuple[int, int]:
+        today = story.view().today
+        return today.in_ivr, today.talking
+
+    story.tell("body_called", call="c1", agent="a1", body="KP2MI")
+    story.tell("body_left", call="c1", agent="a1", body="KP2MI", cause="busy", talked_ms=0)
+    assert now() == (0, 1)  # the agent is still there
+    story.tell("talk_ended", call="c1", agent="a1", talked_ms=60_000, by="agent")
+    story.tell("passed_on", call="c1", body="KP2MI")
+    assert now() == (0, 0)
+    story.tell("body_left", call="c1", body="KP2MI", cause="hung_up", talked_ms=1)
+    assert now() == (1, 0)
