@@ -22,7 +22,7 @@ from tests.e2e.desks import (
     waiting_calls,
 )
 from tests.e2e.exchange import Exchange
-from tests.e2e.phones import Phone, Phones, until
+from tests.e2e.phones import AgentPhone, Phone, Phones, until
 
 
 @dataclass
@@ -32,6 +32,8 @@ class Scene:
     application: Application
     exchange: Exchange
     talks: list[Talk]  #: the last one's caller hangs up while we are away
+    passed: Talk  #: the agent has left the caller with a body of the directory
+    body: AgentPhone
     ringers: list[Desk]  #: three answer while we are away, the last one declines
     rung: list[Phone]
     queue: Desk
@@ -53,8 +55,8 @@ def test_killed_with_twenty_calls(
 ) -> None:
     application = make_application()
     scene = everybody(application, exchange, phones)
-    assert len(application.calls()) == 22
-    assert len(exchange.channels()) == 5 * 2 + 4 * 2 + 8 + 5
+    assert len(application.calls()) == 23
+    assert len(exchange.channels()) == 6 * 2 + 4 * 2 + 8 + 5
 
     killed = time.time()
     application.kill()
@@ -71,23 +73,25 @@ def test_killed_with_twenty_calls(
 
     flows_go_on(scene, back, stages)
     talks_go_on(scene, killed, back)
+    passed_goes_on(scene, killed, back)
     offers_go_on(scene, back)
     waiting_goes_on(scene, back)
 
-    lived = [*scene.in_ivr, *scene.waiting[2:7], *scene.rung]
+    lived = [*scene.in_ivr, *scene.waiting[2:7], *scene.rung, scene.passed.caller]
     for phone in [*lived, *(talk.caller for talk in scene.talks[:4])]:
         phone.hang_up()
     exchange.wait_empty()
     application.wait_settled()
-    assert len(application.calls()) == 22
+    assert len(application.calls()) == 23
     verified = application.command("audit", "verify")
     assert verified.startswith(f"{len(application.facts())} Facts are as they were")
     assert application.complaints() == []
 
 
 def everybody(application: Application, exchange: Exchange, phones: Phones) -> Scene:
-    """Five talk, eight wait, five listen, and four phones ring."""
-    talkers = desks(application, phones, "upah", *(f"bicara{n}" for n in range(5)), hertz=800)
+    """Five talk, one with KP2MI alone, eight wait, five listen, and four phones ring."""
+    talkers = desks(application, phones, "upah", *(f"bicara{n}" for n in range(6)), hertz=800)
+    body = phones.agent(tone=700, port=int(exchange.asterisk.trunk_peer.rsplit(":", 1)[1]))
     ringers = desks(
         application, phones, "jamsos", *(f"dering{n}" for n in range(4)), hertz=1000, answers=False
     )
@@ -96,7 +100,8 @@ def everybody(application: Application, exchange: Exchange, phones: Phones) -> S
     application.start()
     sign_in(application, [*talkers, *ringers, queue, spare], ready=False)
 
-    talks = begin_talks(application, phones, talkers)
+    *talks, passed = begin_talks(application, phones, talkers)
+    pass_on(passed, body)
     case = talkers[0].console.shown["call"]["case"]
     waiting = phones.call("+628130000", count=8)
     press(waiting, DISMISSAL)
@@ -116,11 +121,33 @@ def everybody(application: Application, exchange: Exchange, phones: Phones) -> S
         desk.console.ready()
     until(lambda: sum(is_ringing(desk) for desk in ringers) == 4, "four phones ring")
     scene = Scene(
-        application, exchange, talks, ringers, rung, queue, [],
+        application, exchange, talks, passed, body, ringers, rung, queue, [],
         waiting_calls(application, "phk"), in_ivr, spare,
     )  # fmt: skip
     scene.waiting = [scene.caller_in(call, waiting) for call in scene.order]
     return scene
+
+
+def pass_on(talk: Talk, body: AgentPhone) -> None:
+    """The agent brings KP2MI into the talk and leaves."""
+    console = talk.desk.console
+    path = f"/api/agent/calls/{console.shown['call']['id']}"
+    console.put(f"{path}/body", code="KP2MI")
+    until(lambda: (console.shown["call"]["joined"] or {}).get("state") == "talking", "it joins")
+    body.wait("up").wait_hears(talk.hertz)
+    console.post(f"{path}/hangup")
+    console.wait_state("wrap_up")
+    console.put("/api/agent/state", state="paused")
+    console.wrap_up()
+
+
+def passed_goes_on(scene: Scene, killed: float, back: float) -> None:
+    """Who was left with a body notices nothing either."""
+    caller, body = scene.passed.caller, scene.body.wait("up")
+    caller.wait_hears(scene.body.process.tone, 0.5, back)
+    body.wait_hears(scene.passed.hertz, 0.5, back)
+    for phone in (caller, body):
+        assert phone.heard(killed - 1, back + 0.5).longest_gap_s() <= GAP_S
 
 
 def press(callers: list[Phone], keys: str) -> None:
