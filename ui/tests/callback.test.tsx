@@ -1,53 +1,16 @@
 import { render } from "preact";
-import { beforeEach, expect, test, vi } from "vitest";
-import type { BoardView, Call, ConsoleView, Offer, Owed, Today } from "../src/api/types";
+import { expect, test, vi } from "vitest";
+import type { BoardView, Call, Offer, Owed, Today } from "../src/api/types";
 import { Board } from "../src/board/Board";
-import { CallPanel } from "../src/console/CallPanel";
-import { ConsoleStore } from "../src/console/store";
-import { setLanguage } from "../src/i18n";
 import { timeOfDay } from "../src/lib/format";
+import { atNoon, CALL, made, NOON, panel, TOPIC } from "./panel";
 
 const HOUR = 3_600_000;
-const topic = { code: "upah", label: { id: "Upah", en: "Wages" } };
-const NOON = new Date(2026, 10, 24, 12).getTime();
-
-const places: HTMLElement[] = [];
-
-/** A place that is emptied after the test: what is on the page listens to keys. */
-function made(): HTMLElement {
-  const place = document.createElement("div");
-  places.push(place);
-  return place;
-}
-
-function panel(change: Partial<ConsoleView>): HTMLElement {
-  const view: ConsoleView = {
-    seq: 1,
-    agent: {
-      id: "a1",
-      name: "Sari",
-      state: "offered",
-      since: 0,
-      reason: null,
-      topics: [topic],
-      device: { kind: "browser", up: true, account: null },
-    },
-    offer: null,
-    call: null,
-    wrap_up: null,
-    outcomes: [],
-    today: { answered: 0, missed: 0 },
-    ...change,
-  };
-  const place = made();
-  render(<CallPanel store={new ConsoleStore("a1")} view={view} />, place);
-  return place;
-}
 
 const offer: Offer = {
   id: "o1",
   call: "c1",
-  topic,
+  topic: TOPIC,
   language: "id",
   caller: "+6281110002220",
   line: "simulator",
@@ -58,31 +21,9 @@ const offer: Offer = {
   callback: true,
   tries: 1,
 };
-const call: Call = {
-  id: "c1",
-  state: "dialling",
-  since: NOON,
-  answered_at: null,
-  caller: "+6281110002220",
-  line: "simulator",
-  topic,
-  language: "id",
-  chose: [],
-  leg: null,
-  case: null,
-  others: [],
-  bodies: [],
-  joined: null,
-};
+const call: Call = { ...CALL, state: "dialling", answered_at: null };
 
-beforeEach(() => {
-  vi.useFakeTimers({ now: NOON, toFake: ["Date"] });
-  setLanguage("id");
-  return () => {
-    for (const place of places.splice(0)) render(null, place);
-    vi.useRealTimers();
-  };
-});
+atNoon();
 
 test("an offer to call back says so, which try it is, and since when the place is had", () => {
   const shown = panel({ offer });
@@ -142,7 +83,7 @@ async function board(callbacks: Owed[]): Promise<HTMLElement> {
     at: NOON,
     waiting: [],
     callbacks,
-    topics: [{ ...topic, waiting: 0, longest_since: null, ready: 0 }],
+    topics: [{ ...TOPIC, waiting: 0, longest_since: null, ready: 0 }],
     agents: [],
     today,
     by_hour: [],
