@@ -22,8 +22,8 @@ hypothesis.settings.register_profile("callcenter", deadline=None, print_blob=Tru
 hypothesis.settings.load_profile("callcenter")
 
 
-#: Real telephones take real time and little of the processor, and draw their ports from one range:
-#: one after the other, beside all else.
+#: Real telephones take real time and little of the processor. Those of SIPp draw their ports from
+#: one range, so one story is told after the other; the lines' telephones are Asterisks.
 _WITH_ASTERISK = (
     "away browser called_back crash first_complaint journeys_asterisk privacy stories watch"
 )
@@ -33,16 +33,18 @@ TELEPHONES = (
 )
 #: Of the lines that pass one contract, those that need no telephone.
 _MADE_OF_WORDS = ("[simulator", "[twilio")
+#: What begins first, because it takes longest; then all else as it comes.
+_FIRST = ("telephones", "lines", "pages")
 #: How much longer the rest may wait for the processor: what is heard is heard in real time.
 _NICE = 5
 
 
 def unit(name: str) -> str:
-    """Which tests one worker runs in a row: all with telephones; all that look at pages (a browser
-    keeps a processor busy); a file whose tests may share a server; else each for itself. The
-    largest unit begins first."""
+    """Which tests one worker runs in a row: all stories with telephones; what lines do with them;
+    all that look at pages (a browser keeps a processor busy); a file whose tests may share a
+    server; else each for itself."""
     if name.startswith(TELEPHONES) and not any(line in name for line in _MADE_OF_WORDS):
-        return "telephones"
+        return "lines" if name.startswith("tests/lines/") else "telephones"
     file = name.partition("::")[0]
     if file.startswith("tests/e2e/"):
         return "pages" if file.endswith(("page.py", "pages.py")) else file
@@ -51,11 +53,19 @@ def unit(name: str) -> str:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """Where several tests run at a time (``-n``), those with telephones don't. (Marks of
-    ``xdist_group`` do nothing with this pytest: its tests have no name to add them to.)"""
+    """Where several tests run at a time (``-n``), those of a unit don't. (Marks of ``xdist_group``
+    do nothing with this pytest: its tests have no name to add them to.)"""
+    config.option.loadscopereorder = False  # they are in order
     made = LoadScopeScheduling(config, log)
     made._split_scope = unit
     return made
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        first = {name: place for place, name in enumerate(_FIRST)}
+        items.sort(key=lambda item: first.get(unit(item.nodeid), len(first)))
 
 
 @cache
@@ -66,7 +76,7 @@ def _make_way() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> None:
-    if "PYTEST_XDIST_WORKER" in os.environ and unit(item.nodeid) != "telephones":
+    if "PYTEST_XDIST_WORKER" in os.environ and unit(item.nodeid) not in ("telephones", "lines"):
         _make_way()
 
 
