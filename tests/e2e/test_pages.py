@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from callcenter.queue.entries import FIRST_CALL_S
 from tests.capabilities import ROOT, require
 from tests.e2e.served import (
     LIMIT_MS,
@@ -40,6 +41,10 @@ def agent(people: People, served: Served) -> Iterator[Page]:
     page = people.page()
     be_ready(page, served)
     yield page
+    sign_out(page)
+
+
+def sign_out(page: Page) -> None:
     page.click(".person button:not(.language)")
     expect(page.locator(".sign-in-form")).to_be_visible()
 
@@ -123,8 +128,61 @@ def test_two_matters_are_written_into_two_cases(
     agent.get_by_role("button", name=first).click()
     expect(narrative).to_have_value("Upah dua bulan belum dibayar.")
     caller.click(".numbers .stop")
-    expect(agent.locator(".matters button")).to_have_count(2)
+    expect(agent.locator(".matters button[aria-pressed]")).to_have_count(2)
     finish(agent)
+
+
+def test_a_callback_is_answered_and_passed_on_to_the_body_that_helps(
+    people: People, served: Served
+) -> None:
+    agent = people.page()
+    sign_in(agent, served, "agen")
+    expect(agent.locator(".state-bar")).to_be_visible()
+    caller = people.page()
+    called = caller.locator(".phone-state")
+    call_the_hotline(caller, served, "15")  # about migrant workers
+    expect(caller.locator(".lines")).to_contain_text("tanpa kehilangan urutan, tekan satu")
+    caller.keyboard.press("1")
+    expect(caller.locator(".lines")).to_contain_text("Urutan Anda tetap")
+    caller.click(".numbers .stop")
+    expect(called).to_contain_text("Berdering bila ditelepon kembali")
+    caller.reload()
+
+    agent.keyboard.press("F4")
+    offer = agent.locator(".offer")
+    expect(offer).to_contain_text("Telepon kembali", timeout=FIRST_CALL_S * 1000 + LIMIT_MS)
+    agent.keyboard.press("F2")
+    expect(agent.locator(".talk-state")).to_have_text("Menelepon warga …")
+    top = agent.locator("textarea").bounding_box()
+    expect(called).to_contain_text("Layanan menelepon Anda")
+    caller.keyboard.press("Enter")
+    expect(caller.locator(".lines")).to_contain_text("berbicara dengan petugas, tekan satu")
+    expect(agent.locator(".talk-state")).to_have_text("Menelepon warga …")
+    caller.keyboard.press("1")
+    expect(agent.locator(".talk-state")).to_have_text("Berbicara")
+    expect(called).to_contain_text("Berbicara dengan petugas")
+    agent.keyboard.type("Paspor ditahan majikan.")
+    assert agent.locator("textarea").bounding_box() == top
+
+    agent.get_by_role("button", name="Sambungkan").click()
+    expect(agent.locator(".joined")).to_contain_text("Dihubungi")
+    expect(agent.locator(".joined")).to_contain_text("Ikut bicara")
+    agent.get_by_role("button", name="Serahkan ke KP2MI").click()
+    expect(agent.locator(".wrapping")).to_be_visible()
+    assert agent.locator("textarea").bounding_box() == top
+    case = agent.locator(".case-status a").get_attribute("href")
+    finish(agent)
+    expect(called).to_contain_text("Berbicara dengan petugas")
+    caller.click(".numbers .stop")
+    expect(called).to_contain_text("Panggilan berakhir")
+    sign_out(agent)
+
+    officer = people.page()
+    sign_in(officer, served, "petugas")
+    officer.goto(f"{served.url}{case}")
+    expect(officer.locator(".narrative")).to_have_text("Paspor ditahan majikan.")
+    passed_on = officer.locator(".events li", has_text="Penelepon diserahkan")
+    expect(passed_on).to_contain_text("(KP2MI)")
 
 
 def test_a_reload_in_mid_talk_loses_nothing(people: People, served: Served, agent: Page) -> None:

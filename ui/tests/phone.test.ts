@@ -13,6 +13,7 @@ let call: PhoneCall;
 
 beforeEach(() => {
   vi.useFakeTimers();
+  sessionStorage.clear();
   posts = [];
   heard = [];
   asked = [];
@@ -136,6 +137,34 @@ test("nobody listens for a withheld number, on a hidden page, or during another 
   await call.dial("+62811", "1500630");
   await vi.advanceTimersByTimeAsync(5000);
   expect(asked.some((path) => path.includes("/phones/"))).toBe(false);
+});
+
+/** The page is opened again, in the tab in which it was. */
+function reload(): void {
+  call.stop();
+  call = new PhoneCall((each) => heard.push(each.text));
+}
+
+test("a reloaded page still listens whether its number is called back", async () => {
+  await called("+62811");
+  reload();
+  expect([call.state.value, call.number]).toEqual(["idle", "+62811"]);
+  rings = "back";
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(asked).toEqual(["/simulator/phones/%2B62811"]);
+  expect(call.state.value).toBe("called");
+  rings = null;
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(call.state.value).toBe("idle");
+});
+
+test("who withheld the number last, or never called, has none after a reload", async () => {
+  await called("+62811");
+  await called(null);
+  reload();
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(call.number).toBe(null);
+  expect(asked).toEqual([]);
 });
 
 test("a server without the simulator is told as that", async () => {

@@ -109,6 +109,7 @@ function detail(kind: string, name: string, value: string | number | boolean): s
     case "unit":
     case "better":
       return unitName(code);
+    case "body":
     case "target":
       return bodyName(code);
     case "fields": {

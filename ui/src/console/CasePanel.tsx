@@ -54,11 +54,11 @@ export function CasePanel({ store, topics }: Props) {
   );
 }
 
-/** The cases of a call that is about more than one matter, and a button for one more. */
+/** The cases of a call that is about more than one matter, and a button for one more: always there,
+ * so that the form does not move under the writing hand. */
 function Matters({ store, saves }: { store: ConsoleStore; saves: CaseAutosave[] }) {
   const t = words.value.form;
   const talking = store.live.document.value?.call?.state === "talking";
-  if (saves.length === 1 && !talking) return null;
   return (
     <section class="matters" aria-label={t.matters}>
       {saves.length > 1 &&
@@ -78,11 +78,9 @@ function Matters({ store, saves }: { store: ConsoleStore; saves: CaseAutosave[] 
             </button>
           );
         })}
-      {talking && (
-        <button type="button" onClick={() => void store.another()}>
-          {t.another}
-        </button>
-      )}
+      <button type="button" disabled={!talking} onClick={() => void store.another()}>
+        {t.another}
+      </button>
     </section>
   );
 }

@@ -6,6 +6,7 @@ import { type Line, PhoneCall } from "./call";
 import { Sound } from "./sound";
 
 const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"] as const;
+const FROM = "+62811000111";
 const TO = "1500630";
 
 interface Parts {
@@ -60,6 +61,7 @@ function Handset({ call, sound }: Parts) {
   const whenCalled = { Enter: () => void call.answer(), Escape: () => void call.busy() };
   useShortcuts(up ? keys : called ? whenCalled : {});
   const wait = call.wait.value;
+  const listens = !call.live() && call.number !== null;
   return (
     <section class="panel handset" aria-label={t.title}>
       <Numbers call={call} hangUp={hangUp} />
@@ -67,6 +69,7 @@ function Handset({ call, sound }: Parts) {
         <b>{t.states[state]}</b>
         <span>
           {up && wait !== null && t.waits[wait]}
+          {listens && t.listens}
           {called && `${words.value.offer.answer}: Enter · ${t.busy}: Esc`}
         </span>
       </p>
@@ -95,7 +98,7 @@ function Numbers({ call, hangUp }: NumbersProps) {
   const t = words.value.phone;
   const live = call.live();
   const called = call.state.value === "called";
-  const [from, setFrom] = useState("+62811000111");
+  const [from, setFrom] = useState(call.number ?? FROM);
   const [to, setTo] = useState(TO);
   const [withheld, setWithheld] = useState(false);
   const [problem, setProblem] = useState("");
@@ -169,10 +172,11 @@ function Numbers({ call, hangUp }: NumbersProps) {
 function Transcript({ call, sound }: Parts) {
   const t = words.value.phone;
   const lines = call.lines.value;
+  const over = lines.length > 0 && ["gone", "called"].includes(call.state.value);
   const list = useRef<HTMLOListElement>(null);
   useEffect(() => {
     list.current?.scrollTo({ top: list.current.scrollHeight });
-  }, [lines.length]);
+  }, [lines.length, over]);
   return (
     <section class="panel transcript" aria-label={t.transcript}>
       <div class="panel-head">
@@ -191,7 +195,7 @@ function Transcript({ call, sound }: Parts) {
         {joined(lines).map((line, i) => (
           <TranscriptLine key={i} line={line} />
         ))}
-        {["gone", "called"].includes(call.state.value) && <li class="end">{t.ended}</li>}
+        {over && <li class="end">{t.ended}</li>}
       </ol>
       <Speak call={call} />
     </section>

@@ -11,6 +11,8 @@ import { tellError } from "../shell/notices";
 const POLL_MS = 400;
 /** Between two questions whether the hotline calls back. */
 const LISTEN_MS = 2000;
+/** Where the telephone's number outlives a reload of its page. */
+const STORE = "callcenter.phone.number";
 
 /** `called`: the hotline calls, and nobody has answered yet. */
 export type CallState = "idle" | "calling" | "called" | SimulatedCall["state"];
@@ -27,8 +29,7 @@ export class PhoneCall {
   readonly #off = signal(false);
   readonly #onHeard: (heard: Heard) => void;
   #id: string | null = null;
-  /** What the telephone is called back at; null when it withheld its number. */
-  #number: string | null = null;
+  #number: string | null;
   /** Ends the listening that began under an older one. */
   #listening = 0;
   #after = 0;
@@ -37,8 +38,14 @@ export class PhoneCall {
 
   constructor(onHeard: (heard: Heard) => void) {
     this.#onHeard = onHeard;
+    this.#number = sessionStorage.getItem(STORE);
+    if (this.#number !== null) void this.#listen(this.#number);
   }
 
+  /** What the telephone is called back at; null when it withheld its number, or never called. */
+  get number(): string | null {
+    return this.#number;
+  }
   get state(): ReadonlySignal<CallState> {
     return this.#state;
   }
@@ -61,6 +68,8 @@ export class PhoneCall {
     if (this.live()) return;
     this.#listening++;
     this.#number = from;
+    if (from === null) sessionStorage.removeItem(STORE);
+    else sessionStorage.setItem(STORE, from);
     this.#begin("calling");
     try {
       const { call } = await post<{ call: string }>("/simulator/calls", { from, to });
@@ -148,6 +157,7 @@ export class PhoneCall {
 
   async #listen(number: string): Promise<void> {
     const mine = ++this.#listening;
+    const resting = this.#state.value;
     for (;;) {
       await new Promise((resolve) => setTimeout(resolve, LISTEN_MS));
       if (this.#stopped || mine !== this.#listening) return;
@@ -157,11 +167,11 @@ export class PhoneCall {
           `/simulator/phones/${encodeURIComponent(number)}`,
         );
         if (this.#stopped || mine !== this.#listening) return;
-        this.#state.value = call === null ? "gone" : "called";
+        this.#state.value = call === null ? resting : "called";
         if (call !== null) this.#id = call;
       } catch (error) {
         if (!(error instanceof ApiError) || error.passing) continue;
-        this.#state.value = "gone";
+        this.#state.value = resting;
         return;
       }
     }
