@@ -12,7 +12,16 @@ import msgspec
 from callcenter import line
 from callcenter.calls import late
 from callcenter.calls.facts import CallFact
-from callcenter.calls.model import BroughtIn, CallState, Leg, LegRole, LegState, LetGo, TimerKind
+from callcenter.calls.model import (
+    BroughtIn,
+    Call,
+    CallState,
+    Leg,
+    LegRole,
+    LegState,
+    LetGo,
+    TimerKind,
+)
 from callcenter.calls.moves import Ask, Doing, Life, leg_of
 from callcenter.ivr import needs
 from callcenter.line import Device, DeviceKind
@@ -22,22 +31,31 @@ from callcenter.queue.agents import AgentEvent
 RING_S = 60
 #: Who was passed on talks for so long at the most: it is we who pay.
 PASSED_S = 3600
+#: Bodies are called so often in one call: the calls of the day are for those who wait to be called
+#: back, too.
+TRIES = 6
 
 
 def pass_on(life: Life, *, lost: bool) -> bool:
     """The agent's leg is gone from the talk (``lost``: against everybody's will). True: a body is
-    there, and the caller talks on with it. A body that only rings is asked no more."""
+    there, and the caller talks on with it; the agent wraps up, because the caller does not come
+    back to them. A body that only rings is asked no more."""
     call = life.call
     leg = call.body_leg
-    if leg is None or leg.state is not LegState.UP:
+    if leg is None or leg.state is not LegState.UP or not _in_talk(call, leg):
         life.commands += [line.EndLeg(leg.id)] if leg is not None else []
         return False
     life.talk_over("lost" if lost else "agent")
-    life.agent(AgentEvent.LOST if lost else AgentEvent.TALK_OVER)
+    life.agent(AgentEvent.TALK_OVER, lost=lost)
     life.fact(CallFact.PASSED_ON, body=leg.body or "")
     life.timer(TimerKind.CALL_LIMIT, call.id, PASSED_S * 1000)
     life.set(state=CallState.PASSED, entry=None, offer=None, agent=None)
     return True
+
+
+def _in_talk(call: Call, leg: Leg) -> bool:
+    """Whether it was brought into this talk, not into one that was lost before it was there."""
+    return call.offer is not None and leg.offer == call.offer.id
 
 
 def _current(life: Life, leg_id: str) -> Leg | None:
@@ -58,8 +76,11 @@ def brings_in(life: Life, happened: object) -> Doing:
     if agent_leg is None or offer is None or agent_leg.agent != happened.agent:
         life.refused = "not your call"
         return
-    if call.body_leg is not None:
-        life.refused = "engaged"
+    if (there := call.body_leg) is not None:
+        life.refused = "known" if there.body == happened.body else "engaged"
+        return
+    if sum(leg.role is LegRole.BODY for leg in call.legs) >= TRIES:
+        life.refused = "enough"
         return
     answer = yield Ask(call, needs.MayCallBody(happened.body))
     if not isinstance(answer, needs.BodyNumber) or answer.number is None:
@@ -106,9 +127,12 @@ def answers(life: Life, happened: object) -> Doing:
     """Somebody picked up, and comes to the two at once."""
     assert isinstance(happened, line.LegAnswered)
     leg, room = _current(life, happened.leg), life.call.room
-    if leg is not None and room is not None and life.leg_becomes(leg, "answered"):
+    if leg is None or room is None:
+        return
+    if not _in_talk(life.call, leg):
+        yield from late.up(life, happened)
+    elif life.leg_becomes(leg, "answered"):
         life.turn(life.call.body_leg or leg, (), line.Room(room))
-    yield from ()
 
 
 def joins(life: Life, happened: object) -> Doing:

@@ -140,13 +140,13 @@ class Desk:
         await self._calls.commit(decide)
 
     async def bring_in(self, agent: str, call: str, body: str) -> None:
-        """Have a body of the directory rung, to join the talk.
+        """Have a body of the directory rung, to join the talk. Once: a second click does nothing.
 
         Raises:
             NotYours: the agent is not talking in this call.
             Refused: ``no_number`` (it has none that can be called), ``line`` (telephones can't be
-                called from the caller's line), ``cap`` (the calls of the day are used up), or
-                ``engaged`` (one is there already).
+                called from the caller's line), ``cap`` (the calls of the day are used up),
+                ``enough`` (so are those of this talk), or ``engaged`` (another one is there).
         """
         await self._in_talk(call, BroughtIn(agent, body))
 
@@ -162,7 +162,7 @@ class Desk:
         def decide(connection: Connection, given: Given) -> Done:
             self._talking(connection, click.agent, call)
             done = self._calls.step(connection, given, call, click)
-            if done.refused is not None and isinstance(click, BroughtIn):
+            if isinstance(click, BroughtIn) and done.refused not in (None, "known"):
                 raise Refused(done.refused)
             return done
 

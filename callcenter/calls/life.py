@@ -504,6 +504,9 @@ def _hangs_up(life: Life, happened: Happened) -> Doing:
         life.refused = "not your call"
         return
     life.commands.append(line.EndLeg(leg.id))
+    body = life.call.body_leg
+    if body is not None and body.state is not LegState.UP:  # nobody is handed over to it
+        life.commands.append(line.EndLeg(body.id))
     yield from _pass()
 
 

@@ -201,12 +201,13 @@ class Life:
             if other.id != leg.id
         )
 
-    def agent(self, event: AgentEvent, *, reason: str | None = None) -> None:
+    def agent(self, event: AgentEvent, *, reason: str | None = None, lost: bool = False) -> None:
+        """``lost``: their phone has vanished, although the event does not say so."""
         before = self.call.agent
         after = before.after(event, self.now, reason=reason, call=self.call.id) if before else None
         if before is None or after is None:
             return
-        if event is AgentEvent.LOST and after.device.kind is DeviceKind.BROWSER:
+        if (lost or event is AgentEvent.LOST) and after.device.kind is DeviceKind.BROWSER:
             after = msgspec.structs.replace(after, device_up=False)
         self.put(after)
         self.set(agent=after)
@@ -286,6 +287,7 @@ class Life:
 
     def talk_ended(self) -> Doing:
         """Whom the caller talked with has left: the flow goes on, and without one it is over."""
+        self.timer(TimerKind.CALL_LIMIT, self.call.id, CALL_LIMIT_S * 1000)
         yield from self.flow(needs.TalkEnded("agent"))
         if self.refused is not None:
             self.refused = None

@@ -90,8 +90,8 @@ async def hang_up(call: Id, me: Agent, deps: DepsOf) -> Done:
 @router.put("/calls/{call}/body")
 async def bring_in(call: Id, body: BringInBody, me: Agent, deps: DepsOf) -> Done:
     """Call a body of the directory and bring it into my talk. Once it answers I may leave
-    (``hangup``), and it talks on with the caller. 409 ``refused``: ``no_number``, ``line``, ``cap``
-    or ``engaged``."""
+    (``hangup``), and it talks on with the caller. A second click does nothing. 409 ``refused``:
+    ``no_number``, ``line``, ``cap``, ``enough`` or ``engaged``."""
     await deps.desk.bring_in(me.account.id, call, body.code)
     return Done()
 

@@ -6,7 +6,16 @@ import pytest
 
 from callcenter import line
 from callcenter.calls import bodies
-from callcenter.calls.model import BroughtIn, CallState, Leg, LegState, LetGo, Outcome, TimerKind
+from callcenter.calls.model import (
+    BroughtIn,
+    CallState,
+    HungUp,
+    Leg,
+    LegState,
+    LetGo,
+    Outcome,
+    TimerKind,
+)
 from callcenter.ivr import needs
 from callcenter.line import Cause, Device, DeviceKind
 from callcenter.queue.agents import AgentEvent, AgentState
@@ -17,10 +26,12 @@ from tests.rules.story import Story
 class Talk(Story):
     """A caller talks with sari."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: DeviceKind = DeviceKind.SIMULATED, network: str = "simulator") -> None:
         super().__init__()
-        self.agents("sari")
-        self.queues()
+        self.agents("sari", kind=kind)
+        if kind is DeviceKind.BROWSER:
+            self.center.handle(line.DeviceChanged("sari", True))
+        self.queues(network)
         self.talks()
         self.room = self.call.room
         self.allowed: needs.Answer = needs.BodyNumber(BODY)
@@ -207,7 +218,6 @@ def test_what_is_refused(talk: Talk) -> None:
         assert talk.brings_in().refused == why
     talk.allowed = needs.BodyNumber(BODY)
     talk.brings_in()
-    assert talk.brings_in().refused == "engaged"
     assert talk.tell(LetGo("budi")).refused == "not your call"
     assert talk.body_leg.state is LegState.ASKED
 
@@ -235,3 +245,80 @@ def test_a_call_limit_does_not_end_a_talk_of_three(talk: Talk) -> None:
     talk.joins()
     talk.timer(TimerKind.CALL_LIMIT, talk.call.id)
     assert talk.call.state is CallState.TALKING
+
+
+def test_an_agent_who_is_lost_from_three_wraps_up(talk: Talk) -> None:
+    """The caller does not come back to them, so nothing else brings back what they wrote."""
+    talk.joins()
+    talk.gone(talk.agent_leg.id, Cause.LOST)
+    sari = talk.agent("sari")
+    assert (sari.state, sari.call) == (AgentState.WRAP_UP, talk.call.id)
+
+
+def test_a_lost_softphone_is_offered_nobody_after_the_wrap_up() -> None:
+    talk = Talk(DeviceKind.BROWSER, "asterisk")
+    assert talk.agent("sari").device_up
+    talk.joins()
+    talk.gone(talk.agent_leg.id, Cause.LOST)
+    assert talk.agent("sari").state is AgentState.WRAP_UP
+    assert not talk.agent("sari").device_up
+
+
+def test_a_body_of_an_earlier_talk_does_not_come_into_the_next_one(talk: Talk) -> None:
+    talk.brings_in()
+    leg = talk.body_leg.id
+    talk.gone(talk.agent_leg.id, Cause.LOST)
+    talk.talks()  # and its telephone rings on: its end is slow
+    ended = len(talk.asked(line.EndLeg))
+    talk.tell(line.LegAnswered(leg))
+    assert leg not in talk.ear.turns
+    assert talk.asked(line.EndLeg)[ended:] == [line.EndLeg(leg)]
+
+
+def test_nobody_is_left_with_a_body_of_an_earlier_talk(talk: Talk) -> None:
+    talk.brings_in()
+    leg = talk.body_leg.id
+    talk.gone(talk.agent_leg.id, Cause.LOST)
+    talk.tell(line.LegAnswered(leg))
+    talk.talks()
+    talk.hangs_up("sari")
+    assert talk.call.state is CallState.IVR
+
+
+def test_a_body_that_answers_while_the_agent_hangs_up_is_not_left_to_the_caller(
+    talk: Talk,
+) -> None:
+    """Whoever hangs up while it rings hands nobody over."""
+    talk.brings_in()
+    leg, agent_leg = talk.body_leg.id, talk.agent_leg.id
+    talk.tell(HungUp("sari"))
+    talk.tell(line.LegAnswered(leg))
+    talk.gone(agent_leg, Cause.ENDED)
+    assert line.EndLeg(leg) in talk.asked(line.EndLeg)
+    talk.gone(leg, Cause.ENDED)
+    assert talk.call.state is CallState.IVR
+
+
+def test_a_second_click_is_known(talk: Talk) -> None:
+    talk.brings_in()
+    assert talk.brings_in().refused == "known"
+    assert talk.tell(BroughtIn("sari", "BPJS_TK")).refused == "engaged"
+
+
+def test_bodies_are_called_only_so_often_in_one_talk(talk: Talk) -> None:
+    """The calls of the day are for those who wait to be called back, too."""
+    for _ in range(bodies.TRIES):
+        assert talk.brings_in().refused is None
+        talk.gone(talk.body_leg.id, Cause.BUSY)
+    assert talk.brings_in().refused == "enough"
+
+
+def test_who_comes_from_a_long_talk_hears_the_number_to_its_end(talk: Talk) -> None:
+    """The limit of a call is not what is left of the hour in which the talk ended."""
+    talk.joins()
+    talk.hangs_up("sari")
+    talk.passes(bodies.PASSED_S * 1000 - 5_000)
+    talk.gone(talk.body_leg.id)
+    talk.passes(6_000)
+    assert talk.call.state is CallState.IVR
+    assert isinstance(talk.wait(), line.Keys)

@@ -90,7 +90,8 @@ async def test_what_is_refused(house: House) -> None:
         ({"code": "nobody"}, "no_number"),
         ({"code": "DARURAT"}, "no_number"),  # 112 is no number in full
         (BODY, None),
-        (BODY, "engaged"),
+        (BODY, None),  # a second click
+        ({"code": "BPJS_TK"}, "engaged"),
     ):
         answer = await agent.put(path, body)
         if why is None:
@@ -103,6 +104,10 @@ async def test_what_is_refused(house: House) -> None:
     for answer in (await other.put(path, BODY), await other.post(f"{path}/end")):
         assert answer.status_code == 404
     await joined(agent, "ringing")
+    rows = await house.app.db.read(
+        lambda conn: conn.exec_driver_sql("SELECT id FROM leg WHERE role = 'body'").all()
+    )
+    assert len(rows) == 1
     officer = await house.signed_in("petugas")
     assert (await officer.put(path, BODY)).status_code == 403
 
@@ -115,11 +120,15 @@ async def test_the_days_calls_are_used_up(house: House) -> None:
     now = house.clock.now()
 
     def used(conn: Any) -> None:
+        conn.exec_driver_sql(
+            "INSERT INTO call (id, line, state, started_at) VALUES ('other', ?, 'ended', ?)",
+            ("simulator", now),
+        )
         for n in range(most):
             conn.exec_driver_sql(
                 "INSERT INTO leg (id, call, role, line, state, rev, in_room, device_kind,"
                 " started_at) VALUES (?, ?, 'body', 'simulator', 'gone', 1, 0, 'phone', ?)",
-                (f"used-{n}", call["id"], now),
+                (f"used-{n}", "other", now),
             )
 
     await house.app.db.write(used)

@@ -210,6 +210,7 @@ export const en: Dictionary = {
     notCalled: {
       engaged: "One body is being called or is in the talk. Let it go first.",
       cap: "Today's outgoing calls are used up. Tell the caller the number.",
+      enough: "Enough calls were made in this talk. Tell the caller the number.",
       line: "No outgoing calls from this line. Tell the caller the number.",
       no_number: "This body can't be called from here. Tell the caller the number.",
     },
