@@ -164,8 +164,15 @@ _DIALLED = (
 _DIALLED_TO = _DIALLED.join(call, call.c.id == leg.c.call).where(
     _to_caller, call.c.number_hash == bindparam("to")
 )
+#: With an agent: what comes after that, and a body that they leave the caller with, keeps nobody.
+_AGENT_LEFT = (
+    select(func.max(leg.c.ended_at))
+    .where(leg.c.call == call.c.id, leg.c.role == LegRole.AGENT.value)
+    .where(leg.c.ended_at > call.c.answered_at)
+    .scalar_subquery()
+)
 _LATEST_TALKS = (
-    select(call.c.answered_at, call.c.ended_at)
+    select(call.c.answered_at, func.coalesce(_AGENT_LEFT, call.c.ended_at))
     .where(call.c.answered_at.is_not(None), call.c.ended_at.is_not(None))
     .order_by(call.c.started_at.desc())
     .limit(bindparam("most"))
@@ -375,7 +382,7 @@ def recent_calls(connection: Connection, hashed: str, since: int, most: int = 20
 
 
 def latest_talks_ms(connection: Connection, most: int = 20) -> list[int]:
-    """How long the latest talks lasted, newest call first."""
+    """How long the latest talks with an agent lasted, newest call first."""
     rows = connection.execute(_LATEST_TALKS, {"most": most})
     return [ended - answered for answered, ended in rows]
 

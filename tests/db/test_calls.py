@@ -513,3 +513,19 @@ async def test_after_a_lost_agent_the_pin_ends_with_the_call(house: StillHouse) 
     assert len(await house.pins()) == 1
     await house.calls.handle(line.LegGone("leg", Cause.HUNG_UP))
     assert await house.pins() == []
+
+
+async def test_what_a_body_talks_is_no_time_that_an_agent_needs(house: StillHouse) -> None:
+    """It tells those who wait how long that will take."""
+    agent = await house.agent()
+    leg = await house.talks()
+    call = await house.do(lambda conn: tables.call_of_leg(conn, leg))
+    await house.desk.bring_in(agent, str(call), "KP2MI")
+    body = next(one for one in house.commands()[::-1] if isinstance(one, line.RingLeg)).leg
+    await house.calls.handle(line.LegAnswered(body))
+    await house.passes(300_000)
+    await house.calls.handle(line.LegGone(leg, Cause.ENDED))
+    await house.desk.wrap_up_done(agent, "complaint")
+    await house.passes(3_000_000)
+    await house.calls.handle(line.LegGone("leg", Cause.HUNG_UP))
+    assert await house.do(tables.latest_talks_ms) == [300_000]

@@ -216,7 +216,7 @@ export const id = {
     notCalled: {
       engaged: "Satu lembaga sedang dihubungi atau ikut bicara. Lepaskan itu dulu.",
       cap: "Jatah telepon keluar hari ini habis. Sebutkan nomornya kepada penelepon.",
-      enough: "Sudah cukup sering menelepon dalam percakapan ini. Sebutkan nomornya kepada penelepon.",
+      enough: "Sudah cukup sering menelepon kali ini. Sebutkan nomornya kepada penelepon.",
       line: "Dari jalur ini tidak bisa menelepon ke luar. Sebutkan nomornya kepada penelepon.",
       no_number: "Lembaga ini tidak bisa ditelepon dari sini. Sebutkan nomornya kepada penelepon.",
     } as Record<string, string>,
