@@ -113,6 +113,7 @@ class App:
     twilio: TwilioLine | None
     watch: Watch | None
     post: Post
+    voice: Voice
     web: FastAPI
     #: What runs beside the requests: name → how it is begun (again, should it fail).
     background: dict[str, Callable[[], Awaitable[None]]]
@@ -215,6 +216,7 @@ def assemble(
         twilio=twilio,
         watch=watch,
         post=_post(settings, store, sealer, calls, ours),
+        voice=voice,
         web=FastAPI(),
         background={"sealer": sealer.run, "timers": calls.run_timers},
         lock=lock,
@@ -338,12 +340,9 @@ def line_counts(app: App) -> dict[str, dict[str, int]]:
 
 
 def _voice(settings: Settings, folder: Path) -> Voice:
-    return Voice(
-        settings.asterisk_sounds,
-        voices={"id": settings.voice_id, "en": settings.voice_en},
-        rate=settings.voice_rate,
-        audio=folder / "audio",
-    )
+    voices = {"id": settings.voice_id, "en": settings.voice_en}
+    rate, audio = settings.voice_rate, folder / "audio"
+    return Voice(settings.asterisk_sounds, voices=voices, rate=rate, audio=audio)
 
 
 # --- running ------------------------------------------------------------------------------------
@@ -369,6 +368,7 @@ async def running(app: App) -> AsyncIterator[App]:
         if app.post.inbox is not None:
             await app.post.inbox.stop()
         await _end(tasks)
+        await app.voice.stop()
         await asyncio.to_thread(app.close)
 
 

@@ -70,6 +70,7 @@ class Voice:
         self.lacking = programs.lacking()
         self.made = 0
         self.failed = 0
+        self._over = False
 
     # --- What can be asked for ----------------------------------------------------------------
 
@@ -147,6 +148,16 @@ class Voice:
             self._known.pop(name, None)
         return len(gone)
 
+    async def stop(self) -> None:
+        """Make nothing more, and end what is being made. (When asyncio ends it cancels everything
+        at once, also its own part in starting a program; whoever starts one waits for that without
+        end, up to Python 3.11 at least.)"""
+        self._over = True
+        making = list(self._making.values())
+        for task in making:
+            task.cancel()
+        await asyncio.gather(*making, return_exceptions=True)
+
     # --- How it is made -----------------------------------------------------------------------
 
     async def _sound(
@@ -156,6 +167,8 @@ class Voice:
         known = self._known.get(name)
         if known is not None and _there(known.stem):
             return known
+        if self._over:
+            return None
         if programs_needed and self.lacking and not _there(self._folder / name):
             self.failed += 1
             return None

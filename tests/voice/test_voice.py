@@ -7,6 +7,8 @@ import os
 import time
 import wave
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -57,6 +59,33 @@ async def test_many_who_ask_at_once_get_one_and_one_who_leaves_disturbs_nobody(
     assert len(set(sounds)) == 1
     assert voice.made == 1
     assert {path.suffix for path in (tmp_path / "sounds").iterdir()} == {".wav", ".wav16"}
+
+
+@pytest.mark.needs("espeak", "sox")
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("turns", range(8))
+def test_the_end_waits_for_no_program_that_is_being_started(voice: Voice, turns: int) -> None:
+    """Whatever the loop has come to when it is over (``asyncio.run`` would not come back)."""
+
+    begun = asyncio.Event()
+    begin = asyncio.create_subprocess_exec
+
+    async def noting(*command: str, **more: Any) -> asyncio.subprocess.Process:
+        begun.set()
+        return await begin(*command, **more)
+
+    async def ask_and_end() -> None:
+        asking = asyncio.create_task(voice.say("Mohon tunggu.", "id"))
+        await begun.wait()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await voice.stop()
+        assert voice.made == 0
+        assert not asking.done() or asking.cancelled()
+
+    with patch.object(asyncio, "create_subprocess_exec", noting):
+        asyncio.run(ask_and_end())
+    assert asyncio.run(voice.say("Terima kasih.", "id")) is None
 
 
 @pytest.mark.needs("espeak", "sox")
