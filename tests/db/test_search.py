@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from callcenter.calls import tables as calls
 from callcenter.calls.vault import service as vault
 from callcenter.calls.vault.service import Kind
 from callcenter.cases import service as cases
@@ -239,6 +240,8 @@ def test_a_forgotten_case_is_not_found_by_anything_but_its_number(finder: Finder
     case, other = finder.told(), finder.told("Gaji telat", "PT Lain", "Budi", phone=None)
     number = finder.row(case)["number"]
     finder.set(case, status="closed")
+    over = update(calls.call).values(state="ended", ended_at=finder.now)
+    finder.do(lambda conn: conn.execute(over))
     given = Given(finder.now)
     finder.do(lambda conn: vault.forget(conn, finder.keys, given, Kind.CASE, case, reason="asked"))
     assert finder.words_of(case) == set()

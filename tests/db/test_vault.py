@@ -392,6 +392,20 @@ def test_what_is_needed_is_not_forgotten(
     assert house.ledger.read() == []
 
 
+def test_a_case_is_not_forgotten_while_its_caller_is_on_the_phone(house: House) -> None:
+    """Else the number would stay with the call when that is over, and nothing would find it."""
+    case = closed(house)
+    ended = house.row(call_tables.call, "call-1")["ended_at"]
+    house.set(call_tables.call, "call-1", state="passed", ended_at=None)
+    with pytest.raises(Held) as held:
+        house.forget(Kind.CASE, case)
+    assert held.value.why is Refusal.LIVE
+    assert house.row(tables.case, case)["key"] != b""
+    house.set(call_tables.call, "call-1", state="ended", ended_at=ended)
+    house.forget(Kind.CASE, case)
+    assert house.row(call_tables.call, "call-1")["number"] is None
+
+
 def test_a_call_under_way_is_not_forgotten(house: House) -> None:
     house.call_from("call-1", NUMBER, ended=False)
     with pytest.raises(Held) as held:

@@ -179,10 +179,11 @@ def held(connection: Connection, kind: Kind, ref: str) -> Refusal | None:
     Raises:
         LookupError: there is no such thing.
     """
-    if kind is Kind.CALL:
-        call = connection.execute(by_key(calls.call), {"key": ref}).first()
+    linked = connection.execute(_LINKED_CALLS, {"of": ref}).scalars() if kind is Kind.CASE else ()
+    for one in [ref] if kind is Kind.CALL else list(linked):
+        call = connection.execute(by_key(calls.call), {"key": one}).first()
         if call is not None and call.ended_at is None:
-            return Refusal.LIVE
+            return Refusal.LIVE  # it would keep what a case that is gone can't find
     about = [
         connection.execute(by_key(_C), {"key": case}).one()
         for case in _about(connection, kind, ref)
