@@ -6,9 +6,10 @@ from __future__ import annotations
 from datetime import datetime, tzinfo
 from typing import Final
 
-from sqlalchemy import bindparam, exists, func, select
+from sqlalchemy import bindparam, exists, func, or_, select
 
 from callcenter.cases import tables
+from callcenter.cases.facts import CaseFact
 from callcenter.cases.statuses import CaseStatus
 from callcenter.clock import id_from
 from callcenter.db import Connection
@@ -31,6 +32,16 @@ _PARENT: Final = tables.case.alias("parent")
 _CHILD: Final = tables.case.alias("child")
 #: Nobody complained, or it goes on under another number.
 _NO_COMPLAINT: Final = (CaseStatus.DRAFT, CaseStatus.ABANDONED, CaseStatus.MERGED)
+#: Withdrawn before anybody went on with it, or pursued by its unit, which opened another for that.
+#: Only its Facts tell. (Their keys are sorted.)
+_WITHDREW: Final = exists().where(
+    fact.c.case == _CASE.id,
+    fact.c.kind == CaseFact.CASE_MOVED.value,
+    or_(
+        fact.c.text.like('%"event":"withdraw"%"was":"draft"%'),
+        fact.c.text.like('%"event":"pursue"%'),
+    ),
+)
 #: Of those that are joined it is one, however each of them spelled it.
 _EMPLOYER: Final = func.coalesce(_PARENT.c.employer_hash, _CASE.employer_hash)
 _ALIKE: Final = (_CASE.topic, _CASE.province, _CASE.compartment, _EMPLOYER)
@@ -41,6 +52,7 @@ _COMPLAINTS: Final = (
         _CASE.id >= bindparam("first"),
         _CASE.id < bindparam("after"),
         _CASE.status.not_in([status.value for status in _NO_COMPLAINT]),
+        ~((_CASE.status == CaseStatus.WITHDRAWN.value) & _WITHDREW),
         # What gathers others' complaints is none itself.
         ~(_CASE.gathers & exists().where(_CHILD.c.parent == _CASE.id)),
     )

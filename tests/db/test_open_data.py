@@ -61,6 +61,28 @@ def test_complaints_are_counted(database: Database, keys: Keys) -> None:
     assert counted() == found | {Counted("upah", "32", NORMAL, ACME, 3)}
 
 
+def test_what_is_withdrawn_is_one_complaint_or_none(database: Database, keys: Keys) -> None:
+    desk = Desk(database, keys)
+    start = desk.now
+    draft, _, _ = desk.open("draft")
+    desk.move(draft, CaseEvent.WITHDRAW, Actor.REPORTER)  # nobody went on with it
+    withdrawn, pursued = desk.filed("thr", "32"), desk.filed("thr", "32")
+    desk.move(withdrawn, CaseEvent.WITHDRAW, Actor.REPORTER)
+
+    def counted() -> int:
+        desk.now += 1_000
+        found = desk.do(partial(stats.complaints, start=start, end=desk.now))
+        return sum(one.cases for one in found)
+
+    assert counted() == 2
+    # The unit goes on with it under another number.
+    desk.set(pursued, reporter=None)
+    other = str(desk.row(pursued)["number"])
+    reason = {"reason": "public_interest", "other": other}
+    desk.move(withdrawn, CaseEvent.PURSUE, Actor.HEAD, **reason)
+    assert counted() == 1
+
+
 def test_ids_tell_when() -> None:
     now = 1_790_000_000_000
     ids = sorted(Given(at).id() for at in (now - 1, now, now + 1))
