@@ -78,8 +78,7 @@ def test_what_is_withdrawn_is_one_complaint_or_none(database: Database, keys: Ke
     # The unit goes on with it under another number.
     desk.set(pursued, reporter=None)
     other = str(desk.row(pursued)["number"])
-    reason = {"reason": "public_interest", "other": other}
-    desk.move(withdrawn, CaseEvent.PURSUE, Actor.HEAD, **reason)
+    desk.move(withdrawn, CaseEvent.PURSUE, Actor.HEAD, reason="public_interest", other=other)
     assert counted() == 1
 
 
