@@ -70,6 +70,10 @@ _WORDS: Final[Mapping[str, Mapping[Language, str]]] = {
         "id": "Terlalu banyak percobaan. Silakan telepon kami$at dan bicara dengan petugas.",
         "en": "Too many tries. Please call us$at and talk to an agent.",
     },
+    "lost": {
+        "id": "Lupa nomor atau PIN? Telepon kami$at.",
+        "en": "Lost the number or the PIN? Call us$at.",
+    },
     "away": {
         "id": "Status belum dapat ditampilkan. Silakan coba lagi beberapa menit lagi.",
         "en": "This cannot be shown at the moment. Please try again in a few minutes.",
@@ -134,6 +138,7 @@ required>
 <input id="pin" name="pin" $at_pin type="password" inputmode="numeric" maxlength="12" required>
 <button>$ask</button>
 </form>
+<p>$lost</p>
 """)
 _STYLE: Final = """
 :root { color-scheme: light dark; font: 1.125rem/1.5 system-ui, sans-serif; }
@@ -150,6 +155,7 @@ button { margin-top: 1.5rem; border: 0; border-radius: .25rem; background: #0b53
 dt { margin-top: 1rem; opacity: .8; }
 dd { margin: 0; font-weight: 600; overflow-wrap: anywhere; }
 .note { white-space: pre-line; }
+[href^="tel:"] { font-weight: 600; white-space: nowrap; }
 """
 
 
@@ -164,10 +170,10 @@ class Telling(msgspec.Struct, frozen=True):
 
 
 @router.get("/status")
-async def form(language: str = "id") -> Response:
+async def form(deps: DepsOf, language: str = "id") -> Response:
     """The empty form, in Indonesian unless it is asked for in English."""
     chosen: Language = "en" if language == "en" else "id"
-    return _answer(chosen, _form(chosen))
+    return _answer(chosen, _form(chosen, _at(chosen, deps.hotline_number)))
 
 
 @router.get("/status.css")
@@ -187,17 +193,17 @@ async def ask(request: Request, deps: DepsOf) -> Response:
     number = numbers.typed(typed)
     pin = fields.get("pin", "").replace(" ", "")
     if number is None or len(pin) != PIN_DIGITS or not (pin.isascii() and pin.isdigit()):
-        return _answer(language, _form(language, "unknown" if number else "wrong", typed))
+        return _answer(language, _form(language, at, "unknown" if number else "wrong", typed))
     address = network(request.client.host if request.client else "unknown")
     given = Given(deps.clock.now())
     look = partial(_look, deps=deps, given=given, number=number, pin=pin, address=address)
     try:
         found = await deps.db.write(look)
     except DatabaseAway:
-        return _answer(language, _form(language, "away", typed), 503)
+        return _answer(language, _form(language, at, "away", typed), 503)
     deps.nudge()
     if isinstance(found, str):
-        return _answer(language, _form(language, found, typed, at))
+        return _answer(language, _form(language, at, found, typed))
     return _answer(language, _told(language, found, deps.calls.rules, at))
 
 
@@ -255,7 +261,7 @@ def _at(language: Language, number: str | None) -> str:
     return Template(_AT[language]).substitute(number=link)
 
 
-def _form(language: Language, problem: str | None = None, typed: str = "", at: str = "") -> str:
+def _form(language: Language, at: str, problem: str | None = None, typed: str = "") -> str:
     """``typed``: the number as it was sent, so that it can be looked at again. The cursor stands
     where something is to be mended, and what is wrong is read out there."""
     said = "" if problem is None else Template(_WORDS[problem][language]).substitute(at=at)
@@ -272,6 +278,7 @@ def _form(language: Language, problem: str | None = None, typed: str = "", at: s
         number_label=_WORDS["number"][language],
         pin_label=_WORDS["pin"][language],
         ask=_WORDS["ask"][language],
+        lost=Template(_WORDS["lost"][language]).substitute(at=at),
     )
 
 

@@ -110,6 +110,20 @@ def test_a_complaint_is_accepted_noted_and_closed(officer: Page, served: Served)
     expect(officer.locator("h1")).to_have_text(re.compile(r"\d\d \d{4} \d{4}"))
 
 
+def test_a_unit_that_nobody_can_write_to_is_on_the_list_of_those_who_are_phoned(
+    triage: Page, served: Served
+) -> None:
+    take_down(triage, served)
+    send(triage)
+    number = triage.locator("h1").inner_text()
+    triage.keyboard.press("l")
+    triage.keyboard.press("4")
+    expect(triage.locator("nav.lists [aria-current=page]")).to_contain_text("Perlu ditelepon")
+    row = triage.locator("tbody tr", has_text=number)
+    expect(row).to_contain_text("Disnaker Provinsi Jawa Barat")
+    expect(row).to_contain_text("belum ada di daftar unit")
+
+
 def test_what_two_change_at_once_is_shown_and_nothing_typed_is_lost(
     people: People, officer: Page
 ) -> None:

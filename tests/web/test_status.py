@@ -142,6 +142,8 @@ async def test_where_it_says_to_call_it_says_the_number(house: House) -> None:
     for _ in range(5):
         await ask(house, number, wrong(pin))
     locked = (await ask(house, number, wrong(pin))).text
+    form = (await house.browser().get("/status")).text
+    assert 'Lupa nomor atau PIN? Telepon kami di <a href="tel:1500630">1500-630</a>.' in form
     assert 'Please call us on <a href="tel:1500630">1500-630</a> and talk' in locked
 
 

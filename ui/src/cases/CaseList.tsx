@@ -282,9 +282,13 @@ function Table({ page, query, list }: TableProps) {
           <tr>
             <th scope="col">{t.number}</th>
             <th scope="col">{d.due}</th>
-            <th scope="col">{t.status}</th>
-            <th scope="col">{t.topic}</th>
-            <th scope="col">{d.unit}</th>
+            {list !== "to_phone" && <th scope="col">{t.status}</th>}
+            <th scope="col" class="long">
+              {t.topic}
+            </th>
+            <th scope="col" class="long">
+              {d.unit}
+            </th>
             <th scope="col">{list === "to_phone" ? d.unitPhone : d.officer}</th>
             <th scope="col">{t.opened}</th>
           </tr>
@@ -299,6 +303,7 @@ function Table({ page, query, list }: TableProps) {
   );
 }
 
+/** In the list of those who are phoned all have one status, and the telephone needs the room. */
 function Row({ row, list }: { row: CaseRow; list: ListName }) {
   const { cases: t, desk: d } = words.value;
   return (
@@ -311,12 +316,14 @@ function Row({ row, list }: { row: CaseRow; list: ListName }) {
       <td>
         <Due due={row.due_at} late={row.late_days} />
       </td>
-      <td>
-        <span class={`status ${row.status}`}>{word(t.statuses, row.status)}</span>
-        {row.wait && <span class="quiet-text"> {word(d.waits, row.wait)}</span>}
-      </td>
-      <td>{topicLabel(row.topic)}</td>
-      <td>{unitName(row.unit)}</td>
+      {list !== "to_phone" && (
+        <td>
+          <span class={`status ${row.status}`}>{word(t.statuses, row.status)}</span>
+          {row.wait && <span class="quiet-text"> {word(d.waits, row.wait)}</span>}
+        </td>
+      )}
+      <td class="long">{topicLabel(row.topic)}</td>
+      <td class="long">{unitName(row.unit)}</td>
       <td>
         {list === "to_phone" ? (
           <UnitPhone unit={row.unit} />

@@ -4,7 +4,7 @@ import type { CaseFile } from "../api/types";
 import { dayAndTime, dayOnly, word, words } from "../i18n";
 import { serverNow } from "../lib/clock";
 import { phone } from "../lib/format";
-import { bodyName, unitName, units } from "./known";
+import { bodyName, unitName, unitPhone, units } from "./known";
 import { Due } from "./Small";
 import { clock } from "./writing";
 
@@ -121,6 +121,12 @@ export function Limits({ file }: { file: CaseFile }) {
   );
 }
 
+/** Where a unit that does not accept is asked why. */
+function toRing(unit: string): string {
+  const number = unitPhone(unit);
+  return number === null ? "" : `${words.value.desk.unitPhone}: ${number}`;
+}
+
 /** Which units have had it, the newest first. */
 export function Ways({ file }: { file: CaseFile }) {
   const { file: t, act } = words.value.desk;
@@ -141,6 +147,7 @@ export function Ways({ file }: { file: CaseFile }) {
                 dayAndTime(one.sent_at),
                 one.reason && word(act.reasons, one.reason),
                 one.better && t.better(unitName(one.better)),
+                one.state === "sent" && toRing(one.unit),
               ]
                 .filter(Boolean)
                 .join(" · ")}
