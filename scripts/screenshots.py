@@ -151,6 +151,7 @@ def story(served: Served, pictures: Pictures) -> None:
     watch(served, pictures)
     agent.keyboard.press("F9")
     agent.wait_for_selector(".wrapping")
+    agent.mouse.move(0, 0)
     pictures.take(agent, "console-wrap-up")
     english(agent)
     agent.emulate_media(color_scheme="dark")
@@ -341,7 +342,7 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "screenshots"
     with (
         tempfile.TemporaryDirectory() as temporary,
-        serving(Path(temporary)) as served,
+        serving(Path(temporary), HOTLINE_NUMBER="1500-630") as served,
         browsing() as browser,
     ):
         story(served, Pictures(folder, browser))
