@@ -20,12 +20,14 @@ from callcenter.calls.model import (
     LegRole,
     LegState,
     LetGo,
+    TimerDue,
     TimerKind,
 )
 from callcenter.calls.moves import Ask, Doing, Life, leg_of
 from callcenter.ivr import needs
-from callcenter.line import Device, DeviceKind
+from callcenter.line import Cause, Device, DeviceKind
 from callcenter.queue.agents import AgentEvent
+from callcenter.queue.entries import UNRUNG_S
 
 #: A switchboard takes its time.
 RING_S = 60
@@ -101,6 +103,24 @@ def brings_in(life: Life, happened: object) -> Doing:
     life.fact(CallFact.BODY_CALLED, body=happened.body)
     device = Device(DeviceKind.PHONE, answer.number)
     life.commands.append(line.RingLeg(leg.id, device, RING_S))
+    _limit(life)
+
+
+def _limit(life: Life, queued_s: int = 0) -> None:
+    """Of what is asked once, nothing may ever be heard: it counts as unanswered by then."""
+    life.timer(TimerKind.BODY, life.call.id, (queued_s + RING_S + UNRUNG_S) * 1000)
+
+
+def unheard_of(life: Life, happened: object) -> Doing:
+    """The line should have told by now what came of the ring: the body is asked no more."""
+    assert isinstance(happened, TimerDue)
+    leg = life.call.body_leg
+    if leg is None or leg.state is LegState.UP:
+        life.refused = "nobody is asked"
+    else:
+        life.commands.append(line.EndLeg(leg.id))
+        life.leg_becomes(leg, "gone", Cause.NO_ANSWER)
+    yield from ()
 
 
 def lets_go(life: Life, happened: object) -> Doing:
@@ -118,18 +138,20 @@ def lets_go(life: Life, happened: object) -> Doing:
 def rings(life: Life, happened: object) -> Doing:
     assert isinstance(happened, line.LegRinging | line.LegQueued)
     leg = _current(life, happened.leg)
-    if leg is not None:
-        life.leg_becomes(leg, "ringing" if isinstance(happened, line.LegRinging) else "queued")
+    queued_s = happened.seconds if isinstance(happened, line.LegQueued) else None
+    what = "ringing" if queued_s is None else "queued"
+    if leg is not None and life.leg_becomes(leg, what) and queued_s is not None:
+        _limit(life, queued_s)
     yield from ()
 
 
 def answers(life: Life, happened: object) -> Doing:
     """Somebody picked up, and comes to the two at once."""
     assert isinstance(happened, line.LegAnswered)
-    leg, room = _current(life, happened.leg), life.call.room
-    if leg is None or room is None:
-        return
-    if not _in_talk(life.call, leg):
+    leg, room = life.call.body_leg, life.call.room
+    if leg is None or leg.id != happened.leg:
+        life.commands.append(line.EndLeg(happened.leg))  # it was given up
+    elif room is None or not _in_talk(life.call, leg):
         yield from late.up(life, happened)
     elif life.leg_becomes(leg, "answered"):
         life.turn(life.call.body_leg or leg, (), line.Room(room))

@@ -578,12 +578,13 @@ TABLE |= {
         ("refused", late.gone),
     )
 }
+TABLE |= {(state, "timer body"): bodies.unheard_of for state in (_IVR, _WAITING, _TALKING)}
 #: Until who is called back says that they want to talk, what concerns the agent is as while the
 #: caller waits on the line; what concerns the caller is of its own.
 TABLE |= {
     (_CALLBACK, what): handler
     for (state, what), handler in tuple(TABLE.items())
-    if state is _WAITING and not what.startswith(("caller", "body"))
+    if state is _WAITING and not what.startswith("caller") and "body" not in what
 } | {
     (_CALLBACK, "caller queued"): callback.caller_rings,
     (_CALLBACK, "caller ringing"): callback.caller_rings,

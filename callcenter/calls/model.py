@@ -128,6 +128,7 @@ class TimerKind(StrEnum):
     UNRUNG = "unrung"  #: offer: the phone has not begun to ring
     RING = "ring"  #: offer: nobody came
     JOIN = "join"  #: offer: accepted, and the two are still not together
+    BODY = "body"  #: call: nothing was heard of the body that was to be rung
     WRAP_UP = "wrap_up"  #: agent
     CALL_LIMIT = "call_limit"  #: call
     CASE = "case"  #: the next moment that a case's clocks name

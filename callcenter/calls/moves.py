@@ -179,6 +179,8 @@ class Life:
         if state is None:
             self.refused = f"the leg is {leg.state.value}"
             return False
+        if leg.role is LegRole.BODY and state in (LegState.UP, LegState.GONE):
+            self.timer(TimerKind.BODY, self.call.id, None)
         if state is LegState.UP:
             leg = msgspec.structs.replace(leg, answered_at=self.now)
         if state is LegState.GONE:

@@ -54,6 +54,7 @@ TIMER_AGAIN_S = 60
 _NEVER = 2**63
 _ALL = 1_000_000
 _OF_OFFERS = (TimerKind.UNRUNG, TimerKind.RING, TimerKind.JOIN)
+_OF_CALLS = (TimerKind.CALL_LIMIT, TimerKind.BODY)
 _COMMANDS_ONCE = (line.RingLeg,)
 
 
@@ -421,7 +422,7 @@ class Calls:
     def _on_timer(self, connection: Connection, given: Given, timer: timers.Timer) -> Done:
         kind = TimerKind(timer.kind)
         call_id: str | None = timer.ref
-        if kind is not TimerKind.CALL_LIMIT:
+        if kind not in _OF_CALLS:
             offer = queue.load_offer(connection, timer.ref, lock=False)
             call_id = offer.call if offer is not None else None
         if call_id is None or tables.load(connection, self.keys, call_id) is None:

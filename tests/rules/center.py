@@ -363,7 +363,7 @@ class InMemory:
                 self.match()
             case TimerKind.WRAP_UP:
                 self.desk(key[1], AgentEvent.WRAPPED)
-            case TimerKind.CALL_LIMIT:
+            case TimerKind.CALL_LIMIT | TimerKind.BODY:
                 self.step(key[1], TimerDue(kind, key[1]))
             case _:
                 self.step(self.offers[key[1]].call, TimerDue(kind, key[1]))

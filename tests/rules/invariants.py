@@ -140,6 +140,9 @@ def _check_queue(seen: Snapshot) -> None:
             need(seen.offers[ref].open, "no timer of an offer that is over", kind, ref)
         elif kind == "call_limit":
             need(calls[ref].state is not CallState.ENDED, "no timer of a call that is over", ref)
+        elif kind == "body":
+            leg = calls[ref].body_leg
+            need(leg is not None and leg.state is not LegState.UP, "no timer of nobody", ref)
         elif kind == "wrap_up":
             need(seen.agents[ref].state is AgentState.WRAP_UP, "no timer of no wrap-up", ref)
 

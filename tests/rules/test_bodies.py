@@ -19,6 +19,7 @@ from callcenter.calls.model import (
 from callcenter.ivr import needs
 from callcenter.line import Cause, Device, DeviceKind
 from callcenter.queue.agents import AgentEvent, AgentState
+from callcenter.queue.entries import UNRUNG_S
 from tests.rules.network import BODY
 from tests.rules.story import Story
 
@@ -322,3 +323,25 @@ def test_who_comes_from_a_long_talk_hears_the_number_to_its_end(talk: Talk) -> N
     talk.passes(6_000)
     assert talk.call.state is CallState.IVR
     assert isinstance(talk.wait(), line.Keys)
+
+
+def test_a_body_of_which_nothing_is_heard_is_given_up(talk: Talk) -> None:
+    """Whoever asked for the ring knows nothing of it; the agent can call another one."""
+    talk.brings_in()
+    leg = talk.body_leg.id
+    talk.tell(line.LegQueued(leg, 20))
+    talk.passes((20 + bodies.RING_S) * 1000)
+    assert talk.body_leg.id == leg
+    talk.passes(UNRUNG_S * 1000)
+    assert talk.call.body_leg is None
+    assert talk.asked(line.EndLeg) == [line.EndLeg(leg)]
+    assert talk.told("body_left") == {"body": "KP2MI", "cause": "no_answer", "talked_ms": 0}
+    talk.tell(line.LegAnswered(leg))  # it rang all the same
+    assert talk.asked(line.EndLeg) == [line.EndLeg(leg)] * 2
+    assert talk.brings_in().refused is None
+
+
+def test_a_body_that_has_answered_in_time_stays(talk: Talk) -> None:
+    talk.joins()
+    talk.passes((bodies.RING_S + UNRUNG_S) * 1000)
+    assert talk.body_leg.in_room
