@@ -149,6 +149,8 @@ def test_a_callback_is_answered_and_passed_on_to_the_body_that_helps(
     caller.reload()
 
     agent.keyboard.press("F4")
+    officer = people.page()
+    sign_in(officer, served, "petugas")
     offer = agent.locator(".offer")
     expect(offer).to_contain_text("Telepon kembali", timeout=FIRST_CALL_S * 1000 + LIMIT_MS)
     agent.keyboard.press("F2")
@@ -175,14 +177,12 @@ def test_a_callback_is_answered_and_passed_on_to_the_body_that_helps(
     expect(called).to_contain_text("Berbicara dengan petugas")
     caller.click(".numbers .stop")
     expect(called).to_contain_text("Panggilan berakhir")
-    sign_out(agent)
-
-    officer = people.page()
-    sign_in(officer, served, "petugas")
     officer.goto(f"{served.url}{case}")
     expect(officer.locator(".narrative")).to_have_text("Paspor ditahan majikan.")
     passed_on = officer.locator(".events li", has_text="Penelepon diserahkan")
     expect(passed_on).to_contain_text("(KP2MI)")
+    expect(officer.locator(".events li.moved")).to_have_text(re.compile("Baru"))
+    sign_out(agent)
 
 
 def test_a_reload_in_mid_talk_loses_nothing(people: People, served: Served, agent: Page) -> None:

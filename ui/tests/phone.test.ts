@@ -148,14 +148,25 @@ function reload(): void {
 test("a reloaded page still listens whether its number is called back", async () => {
   await called("+62811");
   reload();
-  expect([call.state.value, call.number]).toEqual(["idle", "+62811"]);
   rings = "back";
-  await vi.advanceTimersByTimeAsync(2000);
-  expect(asked).toEqual(["/simulator/phones/%2B62811"]);
-  expect(call.state.value).toBe("called");
-  rings = null;
-  await vi.advanceTimersByTimeAsync(2000);
-  expect(call.state.value).toBe("idle");
+  await vi.advanceTimersByTimeAsync(2500);
+  expect(asked).toEqual(["/simulator/calls/c1?after=0", "/simulator/phones/%2B62811"]);
+  expect([call.state.value, call.number]).toEqual(["called", "+62811"]);
+});
+
+test("a reloaded page goes on with its call, and says only what is new", async () => {
+  await call.dial("+62811", "1500630");
+  answers = { ...answers, state: "up", wait: "keys", heard: [says(1, "Selamat datang")] };
+  await vi.advanceTimersByTimeAsync(1000);
+  reload();
+  await vi.advanceTimersByTimeAsync(100);
+  expect([call.state.value, call.lines.value.length]).toEqual(["up", 1]);
+  answers = { ...answers, heard: [...answers.heard, says(2, "Terima kasih")] };
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(heard).toEqual(["Selamat datang", "Terima kasih"]);
+  call.press("1");
+  await vi.advanceTimersByTimeAsync(100);
+  expect(posts.at(-1)).toEqual(["/simulator/calls/c1/keys", { keys: "1" }]);
 });
 
 test("who withheld the number last, or never called, has none after a reload", async () => {
@@ -164,7 +175,7 @@ test("who withheld the number last, or never called, has none after a reload", a
   reload();
   await vi.advanceTimersByTimeAsync(5000);
   expect(call.number).toBe(null);
-  expect(asked).toEqual([]);
+  expect(asked.some((path) => path.includes("/phones/"))).toBe(false);
 });
 
 test("a server without the simulator is told as that", async () => {

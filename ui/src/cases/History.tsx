@@ -24,11 +24,15 @@ const ASIDE: ReadonlySet<string> = new Set([
   "case_read",
 ]);
 
+/** What was filed is filed again when the agent wraps up: no news. */
+const isOnceMore = ({ kind, data }: CaseEvent): boolean =>
+  kind === "case_moved" && data.event === "file" && data.was === data.status;
+
 export function History({ events }: { events: CaseEvent[] }) {
   const t = words.value.cases;
   const [all, setAll] = useState(false);
   // The server tells them in order; the newest is shown first.
-  const shown = events.filter((event) => all || !ASIDE.has(event.kind)).reverse();
+  const shown = events.filter((event) => all || !(ASIDE.has(event.kind) || isOnceMore(event)));
   return (
     <>
       <div class="panel-head">
@@ -43,7 +47,7 @@ export function History({ events }: { events: CaseEvent[] }) {
         </label>
       </div>
       <ol class="events">
-        {shown.map((event, i) => (
+        {shown.reverse().map((event, i) => (
           <EventLine key={`${event.at}-${event.kind}-${i}`} event={event} />
         ))}
       </ol>

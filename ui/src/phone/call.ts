@@ -11,8 +11,9 @@ import { tellError } from "../shell/notices";
 const POLL_MS = 400;
 /** Between two questions whether the hotline calls back. */
 const LISTEN_MS = 2000;
-/** Where the telephone's number outlives a reload of its page. */
-const STORE = "callcenter.phone.number";
+/** Where the telephone's number and its last call outlive a reload of the page. */
+const NUMBER = "callcenter.phone.number";
+const CALL = "callcenter.phone.call";
 
 /** `called`: the hotline calls, and nobody has answered yet. */
 export type CallState = "idle" | "calling" | "called" | SimulatedCall["state"];
@@ -38,8 +39,9 @@ export class PhoneCall {
 
   constructor(onHeard: (heard: Heard) => void) {
     this.#onHeard = onHeard;
-    this.#number = sessionStorage.getItem(STORE);
-    if (this.#number !== null) void this.#listen(this.#number);
+    this.#number = sessionStorage.getItem(NUMBER);
+    const last = sessionStorage.getItem(CALL);
+    if (last !== null) void this.#follow(last, true);
   }
 
   /** What the telephone is called back at; null when it withheld its number, or never called. */
@@ -68,12 +70,12 @@ export class PhoneCall {
     if (this.live()) return;
     this.#listening++;
     this.#number = from;
-    if (from === null) sessionStorage.removeItem(STORE);
-    else sessionStorage.setItem(STORE, from);
+    if (from === null) sessionStorage.removeItem(NUMBER);
+    else sessionStorage.setItem(NUMBER, from);
+    this.#id = null;
     this.#begin("calling");
     try {
       const { call } = await post<{ call: string }>("/simulator/calls", { from, to });
-      this.#id = call;
       void this.#follow(call);
     } catch (error) {
       this.#state.value = "idle";
@@ -146,7 +148,7 @@ export class PhoneCall {
     this.#after = 0;
   }
 
-  /** The call is over. A telephone that stopped ringing (404) is no error. */
+  /** The call is over. That it stopped ringing, or that the server forgot it (404), is no error. */
   #over(error?: unknown): void {
     this.#state.value = "gone";
     if (error !== undefined && !(error instanceof ApiError && error.status === 404)) {
@@ -157,7 +159,6 @@ export class PhoneCall {
 
   async #listen(number: string): Promise<void> {
     const mine = ++this.#listening;
-    const resting = this.#state.value;
     for (;;) {
       await new Promise((resolve) => setTimeout(resolve, LISTEN_MS));
       if (this.#stopped || mine !== this.#listening) return;
@@ -167,11 +168,11 @@ export class PhoneCall {
           `/simulator/phones/${encodeURIComponent(number)}`,
         );
         if (this.#stopped || mine !== this.#listening) return;
-        this.#state.value = call === null ? resting : "called";
+        this.#state.value = call === null ? "gone" : "called";
         if (call !== null) this.#id = call;
       } catch (error) {
         if (!(error instanceof ApiError) || error.passing) continue;
-        this.#state.value = resting;
+        this.#state.value = "gone";
         return;
       }
     }
@@ -192,19 +193,25 @@ export class PhoneCall {
       });
   }
 
-  async #follow(id: string): Promise<void> {
+  /** `again`: what was heard before the page was reloaded is not said once more. */
+  async #follow(id: string, again = false): Promise<void> {
+    this.#id = id;
+    sessionStorage.setItem(CALL, id);
+    let said = again;
     while (!this.#stopped && this.#id === id) {
       try {
         const call = await get<SimulatedCall>(`/simulator/calls/${id}?after=${this.#after}`);
-        this.#take(call);
+        if (this.#stopped || this.#id !== id) return;
+        this.#take(call, said);
+        said = false;
         if (call.state === "gone") {
           this.#over();
           return;
         }
       } catch (error) {
+        if (this.#stopped || this.#id !== id) return;
         if (!(error instanceof Unreachable)) {
-          tellError(error);
-          this.#over();
+          this.#over(error);
           return;
         }
       }
@@ -212,12 +219,12 @@ export class PhoneCall {
     }
   }
 
-  #take(call: SimulatedCall): void {
+  #take(call: SimulatedCall, said: boolean): void {
     for (const heard of call.heard) {
       if (heard.n <= this.#after) continue;
       this.#after = heard.n;
       this.#add({ who: "hotline", heard });
-      this.#onHeard(heard);
+      if (!said) this.#onHeard(heard);
     }
     this.#wait.value = call.wait;
     this.#state.value = call.state;
