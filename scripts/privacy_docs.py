@@ -30,6 +30,12 @@ PERSONAL: Final[dict[str, tuple[str, str, str]]] = {
     "case_note.sealed": ("notes of staff; what the reporter said later", "encrypted", CASE),
     "case_note.text": ("what the reporter was told", "plain", CASE),
     "assignment.instruction": ("what triage told the unit", "encrypted", CASE),
+    "attachment.name": (
+        "papers and pictures beside a case: what they are called",
+        "encrypted",
+        CASE,
+    ),
+    "attachment.content": ("the papers and pictures themselves", "encrypted", CASE),
     "case_word.word": ("words to find a case by", _HASH, CASE),
     "external_ref.ref": ("its number at a body outside", "plain", CASE),
     "call_case.pin": ("a PIN, until its call is wrapped up", "encrypted", CALL),

@@ -19,6 +19,9 @@ class CaseFact(StrEnum):
     ASSIGNMENT_DONE = "assignment_done"
     ESCALATED = "escalated"  #: to, clock, started, level, unit
     NOTE_ADDED = "note_added"  #: note, kind
+    ATTACHMENT_ADDED = "attachment_added"  #: attachment, size
+    ATTACHMENT_REMOVED = "attachment_removed"  #: attachment
+    ATTACHMENT_READ = "attachment_read"  #: attachment
     REMINDED = "reminded"  #: due
     CONTACT_TRIED = "contact_tried"  #: somebody tried to reach the reporter
     STATUTE_SET = "statute_set"  #: code, on (a day; empty: it was a mistake)

@@ -247,6 +247,21 @@ glass = Table(
     Index("ix_case_glass_account", "account", "case", "until"),
 )
 
+#: A paper or a picture. What was removed or forgotten leaves its row.
+attachment = Table(
+    "attachment",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("case", String(40), ForeignKey("case_record.id"), nullable=False),
+    Column("name", LargeBinary),
+    Column("content", LargeBinary),
+    Column("kind", String(8), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("by", String(40), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("ix_attachment_case", "case", "at"),
+)
+
 #: A body outside that a case was referred to, with its own id for it.
 external_ref = Table(
     "external_ref",

@@ -39,6 +39,8 @@ def document(
     for name in ("officer", "custodian"):
         if name in fields:
             fields[name] = _name(fields[name], staff)
+    for one in fields.get("attachments", ()):
+        one["by"] = _name(one["by"], staff)
     for one in fields.get("assignments", ()):
         one |= {"by": _name(one["by"], staff), "officer": _name(one["officer"], staff)}
     if case.rights.sees(Group.HISTORY):

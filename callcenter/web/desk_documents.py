@@ -229,6 +229,17 @@ class SafeContact(Body):
     language: Language | None = None
 
 
+class CaseAttachment(Document):
+    """``size`` in bytes."""
+
+    id: str
+    name: str
+    kind: Literal["pdf", "jpeg", "png", "webp"]
+    size: int
+    by: str | None
+    at: int
+
+
 class CaseFile(Document):
     """One case as far as I may see it. Only ``number``, ``may`` and ``can`` are always there: what
     was moved out of my sight has nothing else.
@@ -281,6 +292,7 @@ class CaseFile(Document):
     assignments: list[AssignmentDocument] | None = None
     linked: list[LinkedCase] | None = None
     calls: list[CaseCall] | None = None
+    attachments: list[CaseAttachment] | None = None
     recordings: list[CaseRecording] | None = None
     timeline: list[TimelineEntry] | None = None
 

@@ -6,6 +6,7 @@ A plain ASGI layer around the whole application, so that no route can be outside
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from typing import Final
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 import structlog
 from prometheus_client import Counter, Histogram
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from callcenter.web import errors
@@ -29,8 +31,11 @@ _log = structlog.get_logger("access")
 
 #: The longest narrative, as JSON, with room to spare.
 MOST_BODY_BYTES: Final = 160 * 1024
-#: In which a body must be here whole.
+#: In which a body must be here whole; a file may come over a slow line.
 BODY_S: Final = 15.0
+UPLOAD_S: Final = 60.0
+#: Here files come. Their doors read them by :func:`upload`, once they know who sends them.
+_UPLOADS: Final = re.compile(r"/api/cases/[^/]+/attachments")
 
 
 class Origins:
@@ -89,6 +94,8 @@ async def _whole_body(scope: Scope, receive: Receive) -> Receive:
     headers = Headers(scope=scope)
     if scope["method"] in SAFE_METHODS and "transfer-encoding" not in headers:
         return receive
+    if scope["method"] == "POST" and _UPLOADS.fullmatch(scope["path"]):
+        return receive
     length = headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > MOST_BODY_BYTES:
         raise errors.TooLarge
@@ -107,6 +114,28 @@ async def _whole_body(scope: Scope, receive: Receive) -> Receive:
     except TimeoutError:
         raise errors.TooSlow from None
     return _then({"type": "http.request", "body": bytes(body), "more_body": False}, receive)
+
+
+async def upload(request: Request, most: int) -> bytes:
+    """The file that is sent as the body.
+
+    Raises:
+        errors.TooLarge: it is longer than ``most`` bytes, or says so.
+        errors.TooSlow: its end is not here after UPLOAD_S, or never comes.
+    """
+    length = request.headers.get("content-length", "0")
+    if not length.isdecimal() or int(length) > most:
+        raise errors.TooLarge
+    file = bytearray()
+    try:
+        async with asyncio.timeout(UPLOAD_S):
+            async for part in request.stream():
+                file += part
+                if len(file) > most:
+                    raise errors.TooLarge
+    except (TimeoutError, ClientDisconnect):
+        raise errors.TooSlow from None
+    return bytes(file)
 
 
 def _then(first: Message, rest: Receive) -> Receive:

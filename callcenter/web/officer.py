@@ -6,14 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, TypeVar
+from urllib.parse import quote, unquote
 
 import msgspec
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from callcenter.calls import callers
 from callcenter.calls.vault import service as vault
+from callcenter.cases.attachments.rules import MOST_BYTES, Kind
 from callcenter.cases.desk import service as lists
 from callcenter.cases.desk.acts.service import Desk
+from callcenter.cases.desk.attaching import service as attachments
 from callcenter.cases.desk.file import service as files
 from callcenter.cases.desk.file.service import NoCase
 from callcenter.cases.desk.joining import service as joining
@@ -38,6 +41,7 @@ from callcenter.web.directory import Directory
 from callcenter.web.documents import Code
 from callcenter.web.doors import Caseworker, DepsOf, DirectoryOf
 from callcenter.web.errors import NoSuchThing
+from callcenter.web.guard import upload
 from callcenter.web.ports import Deps
 
 T = TypeVar("T")
@@ -45,6 +49,7 @@ T = TypeVar("T")
 router = APIRouter(prefix="/api", tags=["officer"])
 
 Number = Annotated[str, Path(pattern=r"^[0-9]{10}$", description="Ten digits")]
+AttachmentId = Annotated[str, Path(pattern=r"^[A-Za-z0-9-]{1,40}$")]
 RecordingName = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.:-]{1,120}$")]
 
 
@@ -225,6 +230,45 @@ async def recording(number: Number, name: RecordingName, at: SeatOf) -> Response
     except (LookupError, OSError):
         raise NoSuchThing from None  # not brought home yet
     return Response(sound, media_type="audio/wav")
+
+
+@router.post(
+    "/cases/{number}/attachments",
+    response_model_exclude_unset=True,
+    openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {}}}},
+)
+async def attach(
+    number: Number,
+    request: Request,
+    at: SeatOf,
+    file_name: Annotated[str, Header(alias="X-File-Name", max_length=750)] = "",
+) -> CaseFile:
+    """Keep a paper or a picture beside a case: the body is a PDF, JPEG, PNG or WebP of 5 MB at the
+    most. Its name is percent-encoded (a name in an address would be in the logs of proxies)."""
+    content = await upload(request, MOST_BYTES)
+    name = unquote(file_name)
+    return await at.change(number, lambda desk: attachments.attach(desk, number, name, content))
+
+
+@router.get(
+    "/cases/{number}/attachments/{attachment}",
+    response_class=Response,
+    responses={200: {"content": {one.media_type: {} for one in Kind}}},
+)
+async def attachment(number: Number, attachment: AttachmentId, at: SeatOf) -> Response:
+    """One of them, to be saved. Who reads it is written into the case."""
+    found = await at.do(lambda desk: attachments.hand_out(desk, number, attachment))
+    if found is None:
+        raise NoSuchThing
+    disposition = f"attachment; filename*=UTF-8''{quote(found.name, safe='')}"
+    headers = {"Content-Disposition": disposition}
+    return Response(found.content, media_type=found.kind.media_type, headers=headers)
+
+
+@router.post("/cases/{number}/attachments/{attachment}/remove", response_model_exclude_unset=True)
+async def remove_attachment(number: Number, attachment: AttachmentId, at: SeatOf) -> CaseFile:
+    """Destroy one that does not belong there. That it was there stays on record."""
+    return await at.change(number, lambda desk: attachments.remove(desk, number, attachment))
 
 
 @router.post("/cases", status_code=201)

@@ -614,6 +614,22 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "attachment",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("case", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.LargeBinary(), nullable=True),
+        sa.Column("content", sa.LargeBinary(), nullable=True),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("by", sa.String(length=40), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["case"], ["case_record.id"], name=op.f("fk_attachment_case")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attachment")),
+    )
+    with op.batch_alter_table("attachment", schema=None) as batch_op:
+        batch_op.create_index("ix_attachment_case", ["case", "at"], unique=False)
+
+    op.create_table(
         "call_case",
         sa.Column("call", sa.String(length=64), nullable=False),
         sa.Column("case", sa.String(length=40), nullable=False),

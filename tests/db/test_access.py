@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,9 @@ def test_all_cases_of_the_person_and_what_was_said(house: House) -> None:
     assert [call["number"] for call in one["calls"]] == [NUMBER, None]
     assert [message["recipient"] for message in one["messages"]] == [NUMBER]
     assert [sound["name"] for sound in one["recordings"]] == ["r-call-1"]
+    assert [(one["name"], base64.b64decode(one["base64"])) for one in one["attachments"]] == [
+        ("slip gaji.pdf", b"%PDF-1.7 Siti")
+    ]
     assert "case_opened" in {event["what"] for event in one["what_happened"]}
     assert len(found["left_out"]) >= 7
     again = export(house, second)["cases"]

@@ -14,6 +14,9 @@ from callcenter.calls.vault import service as vault
 from callcenter.calls.vault.service import Held, Kind
 from callcenter.cases import service as cases
 from callcenter.cases import tables
+from callcenter.cases.attachments import rules
+from callcenter.cases.attachments import service as attachments
+from callcenter.cases.attachments.service import File
 from callcenter.cases.errors import Refused
 from callcenter.cases.reporters import service as reporters
 from callcenter.cases.reporters.service import Anonymous, Form
@@ -116,6 +119,10 @@ def _more(connection: Connection, keys: Keys, case: str, call: str, now: int) ->
     connection.execute(insert(tables.note), note)
     kept = {"name": f"r-{call}", "line": "simulator", "call": call, "case": case, "seconds": 3}
     connection.execute(insert(tables.recording), kept | {"at": now, "key": b"k", "file": "f"})
+    row = connection.execute(select(tables.case.c.key).where(tables.case.c.id == case)).one()
+    paper = File("slip gaji.pdf", rules.Kind.PDF, b"%PDF-1.7 Siti")
+    key = keys.open(row.key, f"case:{case}")
+    attachments.keep(connection, key, Given(now), case, paper, by="sari")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ nor what was sent to it. What is left out is said in the document, with the reas
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -16,6 +17,7 @@ from sqlalchemy import Row, bindparam, select
 
 from callcenter.calls import tables as calls
 from callcenter.cases import statuses, tables
+from callcenter.cases.attachments import service as attachments
 from callcenter.cases.facts import CaseFact, NoteKind
 from callcenter.cases.followup import service as followup
 from callcenter.cases.reporters import service as reporters
@@ -33,7 +35,12 @@ from callcenter.messages import service as messages
 Document = dict[str, Any]
 
 #: Facts by which somebody has looked at a case.
-_LOOKED: Final = (CaseFact.CASE_READ.value, CaseFact.GLASS_BROKEN.value, CaseFact.EXPORTED.value)
+_LOOKED: Final = (
+    CaseFact.CASE_READ.value,
+    CaseFact.ATTACHMENT_READ.value,
+    CaseFact.GLASS_BROKEN.value,
+    CaseFact.EXPORTED.value,
+)
 #: What of a case is the reporter's to read as it was before.
 _EARLIER: Final = ("topic", "status", "narrative", "employer", "public_note", "anonymous", "secret")
 _PLAIN: Final = (
@@ -201,6 +208,10 @@ class _Writer:
             "recordings": [
                 {"name": one.name, "at": self.at(one.at), "seconds": one.seconds}
                 for one in self._rows(_RECORDINGS, case)
+            ],
+            "attachments": [
+                {"name": one.name, "base64": base64.b64encode(one.content).decode()}
+                for one in attachments.whole(self._connection, key, case)
             ],
             "elsewhere": [
                 {"body": one.system, "their_number": one.ref, "at": self.at(one.at)}

@@ -70,6 +70,11 @@ class Held(Exception):
 _C, _V, _N = tables.case, tables.case_version, tables.note
 _A, _X = tables.assignment, tables.external_ref
 _SET_CASE = update(_C).where(_C.c.id == bindparam("of"))
+_EMPTY_ATTACHMENTS = (
+    update(tables.attachment)
+    .where(tables.attachment.c.case == bindparam("of"))
+    .values(name=None, content=None)
+)
 _EMPTY_CASE = (
     _SET_CASE.values(
         key=FORGOTTEN, pin_hash="", narrative=None, employer=None, employer_hash=None,
@@ -78,6 +83,7 @@ _EMPTY_CASE = (
     update(_V).where(_V.c.case == bindparam("of")).values(body=None),
     update(_N).where(_N.c.case == bindparam("of")).values(sealed=None, text=None),
     update(_A).where(_A.c.case == bindparam("of")).values(instruction=None),
+    _EMPTY_ATTACHMENTS,
     delete(tables.case_word).where(tables.case_word.c.case == bindparam("of")),
     update(_X).where(_X.c.case == bindparam("of")).values(ref=None),
     update(tables.call_case).where(tables.call_case.c.case == bindparam("of")).values(pin=None),
@@ -346,6 +352,7 @@ class _Forgetting:
             return
         values = {"of": case, "anonymous": True, "secret": True}
         self._connection.execute(_SET_CASE, values)
+        self._connection.execute(_EMPTY_ATTACHMENTS, {"of": case})  # a payslip names a person
         left = reporters.unlink(self._connection, self._keys, case)
         self._off_calls(case)
         fact = Fact(CaseFact.CASE_ANONYMOUS, self._given.now, case=case, agent=self._by)

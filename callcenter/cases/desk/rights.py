@@ -37,6 +37,7 @@ GROUPS: Final[Mapping[str, Group]] = MappingProxyType(
         "call_at": Group.PHONES,
         "employer": Group.EMPLOYER,
         "summary": Group.NARRATIVE,  # it retells it
+        "attachments": Group.ATTACHMENTS,
         "recordings": Group.RECORDINGS,
         "calls": Group.HISTORY,
         "timeline": Group.HISTORY,

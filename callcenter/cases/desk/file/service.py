@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import bindparam, select
 
 from callcenter.cases import clocks, routing, secrecy, statuses, tables
+from callcenter.cases.attachments import service as attachments
 from callcenter.cases.clocks import Clock, Statute
 from callcenter.cases.desk.rights import GROUPS, Rights, rights, secrecy_of
 from callcenter.cases.desk.service import late_days
@@ -189,6 +190,9 @@ def file(
             {"system": one.system, "ref": one.ref, "at": one.at, "result_at": one.result_at}
             for one in connection.execute(_OUTSIDE, {"of": row["id"]})
         ],
+        "attachments": []
+        if key is None
+        else [msgspec.to_builtins(one) for one in attachments.listed(connection, key, row["id"])],
         "recordings": [msgspec.to_builtins(one) for one in recordings_of(connection, row["id"])],
     }
     for name in ("narrative", "employer"):

@@ -1,0 +1,1 @@
+"""Papers and pictures beside a case."""

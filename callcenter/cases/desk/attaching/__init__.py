@@ -1,0 +1,1 @@
+"""Papers and pictures, at the desk."""
