@@ -20,7 +20,7 @@ from typing import Literal
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from playwright.sync_api import Browser, Page  # noqa: E402
+from playwright.sync_api import Browser, FilePayload, Page  # noqa: E402
 
 from tests.e2e.served import (  # noqa: E402
     SCREEN,
@@ -185,6 +185,7 @@ def watch(served: Served, pictures: Pictures) -> None:
     pictures.take(board, "board-dark-en", whole=True)
 
 
+PAPER = b"%PDF-1.7\n" + bytes(180_000)
 #: Complaints that came without a call: topic, province, employer, how many workers.
 CAME = (
     ("upah_tunggak", "32", "CV Contoh Sejahtera", 20),
@@ -269,6 +270,9 @@ def read(served: Served, pictures: Pictures) -> None:
     move(officer, numbers[1], "accept")
     officer.goto(f"{served.url}/cases/{numbers[0]}")
     officer.wait_for_selector(".actions button")
+    paper = FilePayload(name="slip gaji.pdf", mimeType="application/pdf", buffer=PAPER)
+    officer.set_input_files(".attachments input", files=[paper])
+    officer.wait_for_selector(".attachments a")
     pictures.take(officer, "case", whole=True)
     officer.click("[data-event=decline]")
     officer.select_option("select[name=reason]", "other_region")

@@ -28,6 +28,8 @@ export class Unreachable extends Error {}
 
 /** An answer must come within this, or the server counts as away. */
 const MOST_MS = 15_000;
+/** A file over a slow line. */
+const UPLOAD_MS = 60_000;
 
 let csrf = "";
 let signedOut: () => void = () => {};
@@ -63,7 +65,7 @@ async function refusal(response: Response): Promise<ApiError> {
   }
 }
 
-/** One request with a JSON answer. */
+/** One request with a JSON answer. A file is sent as it is, everything else as JSON. */
 export async function request<T>(
   method: "GET" | "POST" | "PUT",
   path: string,
@@ -71,16 +73,20 @@ export async function request<T>(
   options: Options = {},
 ): Promise<T> {
   const headers: Record<string, string> = { Accept: "application/json" };
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const file = body instanceof File ? body : null;
+  if (file !== null) {
+    headers["Content-Type"] = "application/octet-stream";
+    headers["X-File-Name"] = encodeURIComponent(file.name);
+  } else if (body !== undefined) headers["Content-Type"] = "application/json";
   if (method !== "GET" && csrf !== "") headers["X-CSRF-Token"] = csrf;
-  const timeout = AbortSignal.timeout(MOST_MS);
+  const timeout = AbortSignal.timeout(file === null ? MOST_MS : UPLOAD_MS);
   const sentAt = Date.now();
   let response: Response;
   try {
     response = await fetch(path, {
       method,
       headers,
-      body: body === undefined ? null : JSON.stringify(body),
+      body: file ?? (body === undefined ? null : JSON.stringify(body)),
       credentials: "same-origin",
       cache: "no-store",
       keepalive: options.keepalive ?? false,

@@ -298,6 +298,16 @@ export interface CaseCall {
   agent: string | null;
 }
 
+export interface CaseAttachment {
+  id: string;
+  name: string;
+  kind: "pdf" | "jpeg" | "png" | "webp";
+  /** In bytes. */
+  size: number;
+  by: string | null;
+  at: number;
+}
+
 export interface CaseRecording {
   name: string;
   seconds: number;
@@ -419,6 +429,7 @@ export interface CaseFile {
   assignments?: Assignment[];
   linked?: LinkedCase[];
   calls?: CaseCall[];
+  attachments?: CaseAttachment[];
   recordings?: CaseRecording[];
   timeline?: CaseEvent[];
 }

@@ -8,6 +8,7 @@ import { useShortcuts } from "../lib/keys";
 import { navigate } from "../shell/router";
 import { me } from "../shell/session";
 import { Actions, type Ask } from "./Actions";
+import { Attachments } from "./Attachments";
 import { Edit } from "./Edit";
 import { Facts, Limits, Ways } from "./Facts";
 import { Glass } from "./Glass";
@@ -189,6 +190,13 @@ function Found({ file, ask }: { file: CaseFile; ask: Ask }) {
           <Limits file={file} />
           <Ways file={file} />
           {!reads && <Related file={file} ask={ask} />}
+          {sees("attachments") && (
+            <Attachments
+              file={file}
+              ask={ask}
+              changes={!reads && file.may.attachments === "change"}
+            />
+          )}
           {(sees("history") || sees("recordings")) && <Calls file={file} />}
         </div>
       </div>

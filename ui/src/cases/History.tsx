@@ -22,6 +22,7 @@ const ASIDE: ReadonlySet<string> = new Set([
   "node_failed",
   "limit_crossed",
   "case_read",
+  "attachment_read",
 ]);
 
 /** What was filed is filed again when the agent wraps up: no news. */

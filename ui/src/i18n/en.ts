@@ -278,7 +278,7 @@ export const en: Dictionary = {
     anonymous: "Make anonymous",
     isAnonymous: "Anonymous",
     anonymousText:
-      "Name, telephone numbers and recordings of the reporter are forgotten for good. Complaint number and PIN stay valid.",
+      "Name, telephone numbers, recordings and papers of the reporter are forgotten for good. Complaint number and PIN stay valid.",
     forget: "Forget who the reporter is",
     cancel: "Cancel",
   },
@@ -372,6 +372,19 @@ export const en: Dictionary = {
   board,
 
   desk,
+
+  attachments: {
+    title: "Papers and pictures",
+    add: "Add a paper or a picture",
+    hint: "PDF, JPEG, PNG or WebP, 5 MB at the most",
+    sending: (name) => `Sending ${name} …`,
+    remove: "Remove",
+    keep: "Keep",
+    sure: "Remove for good?",
+    tooLarge: "larger than 5 MB",
+    tooMany: "this case has 20 already; remove what is not needed first",
+    otherKind: "neither a PDF nor a picture (JPEG, PNG, WebP)",
+  },
 
   cases: {
     title: "Cases",
@@ -481,6 +494,9 @@ export const en: Dictionary = {
       assignment_done: "Done by the unit",
       escalated: "Reminder of a time limit",
       note_added: "Note written",
+      attachment_added: "Paper or picture added",
+      attachment_removed: "Paper or picture removed",
+      attachment_read: "Paper or picture opened",
       reminded: "Answer pressed for",
       contact_tried: "Reporter contacted",
       statute_set: "Period set by law noted",

@@ -280,7 +280,7 @@ export const id = {
     anonymous: "Jadikan anonim",
     isAnonymous: "Anonim",
     anonymousText:
-      "Nama, nomor telepon, dan rekaman pelapor dilupakan untuk selamanya. Nomor pengaduan dan PIN tetap berlaku.",
+      "Nama, nomor telepon, rekaman, dan lampiran pelapor dilupakan untuk selamanya. Nomor pengaduan dan PIN tetap berlaku.",
     forget: "Lupakan siapa pelapornya",
     cancel: "Batal",
   },
@@ -374,6 +374,19 @@ export const id = {
   board,
 
   desk,
+
+  attachments: {
+    title: "Lampiran",
+    add: "Tambah surat atau foto",
+    hint: "PDF, JPEG, PNG atau WebP, paling besar 5 MB",
+    sending: (name: string) => `Mengirim ${name} …`,
+    remove: "Hapus",
+    keep: "Biarkan",
+    sure: "Hapus untuk selamanya?",
+    tooLarge: "lebih besar dari 5 MB",
+    tooMany: "kasus ini sudah punya 20 lampiran; hapus yang tidak perlu dulu",
+    otherKind: "bukan PDF atau foto (JPEG, PNG, WebP)",
+  },
 
   cases: {
     title: "Kasus",
@@ -486,6 +499,9 @@ export const id = {
       assignment_done: "Selesai di unit",
       escalated: "Pengingat batas waktu",
       note_added: "Catatan ditulis",
+      attachment_added: "Surat atau foto ditambahkan",
+      attachment_removed: "Surat atau foto dihapus",
+      attachment_read: "Surat atau foto dibuka",
       reminded: "Jawaban ditagih",
       contact_tried: "Pelapor dihubungi",
       statute_set: "Jangka waktu undang-undang dicatat",

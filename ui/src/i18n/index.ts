@@ -43,6 +43,7 @@ export const dayOnly = (at: number): string => format.day(at, language.value);
 /** A moment of the day of `today` by its time alone, another one with its day. */
 export const moment = (at: number, today: number): string =>
   dayOnly(at) === dayOnly(today) ? timeOfDay(at) : dayAndTime(at);
+export const fileSize = (bytes: number): string => format.fileSize(bytes, language.value);
 export const dayAndTime = (at: number): string => format.dayAndTime(at, language.value);
 
 /** An error in words, and how to go on. */

@@ -59,6 +59,14 @@ export function percent(part: number, language: Language): string {
 }
 
 /** A whole number with the language's separators. */
+/** In units that people know from their telephones. */
+export function fileSize(bytes: number, language: Language): string {
+  const many = bytes >= 1024 * 1024;
+  const shown = bytes / (many ? 1024 * 1024 : 1024);
+  const digits = { maximumFractionDigits: many ? 1 : 0 };
+  return `${new Intl.NumberFormat(language, digits).format(Math.max(shown, 1))} ${many ? "MB" : "kB"}`;
+}
+
 export function count(n: number, language: Language): string {
   return new Intl.NumberFormat(LOCALE[language]).format(n);
 }
