@@ -17,7 +17,7 @@ export function Attachments({
   ask: Ask;
   changes: boolean;
 }) {
-  const t = words.value.attachments;
+  const t = words.value.desk.attachments;
   const [problem, setProblem] = useState("");
   const [under, setUnder] = useState("");
   const kept = file.attachments ?? [];
@@ -65,7 +65,7 @@ export function Attachments({
 }
 
 function Kept({ file, one, ask }: { file: CaseFile; one: CaseAttachment; ask: Ask | null }) {
-  const t = words.value.attachments;
+  const t = words.value.desk.attachments;
   const [sure, setSure] = useState(false);
   return (
     <li>
@@ -99,7 +99,7 @@ function Kept({ file, one, ask }: { file: CaseFile; one: CaseAttachment; ask: As
 }
 
 function whyNot(error: unknown): string {
-  const t = words.value.attachments;
+  const t = words.value.desk.attachments;
   if (error === null) return "";
   if (!(error instanceof ApiError)) return explain(error);
   if (error.status === 413) return t.tooLarge;

@@ -271,6 +271,19 @@ export const desk: typeof indonesian = {
     confirm: "Yes, merge",
   },
 
+  attachments: {
+    title: "Papers and pictures",
+    add: "Add a paper or a picture",
+    hint: "PDF, JPEG, PNG or WebP, 5 MB at the most",
+    sending: (name) => `Sending ${name} …`,
+    remove: "Remove",
+    keep: "Keep",
+    sure: "Remove for good?",
+    tooLarge: "larger than 5 MB",
+    tooMany: "this case has 20 already; remove what is not needed first",
+    otherKind: "neither a PDF nor a picture (JPEG, PNG, WebP)",
+  },
+
   glass: {
     button: "Open with an emergency",
     ifNeeded: "In an emergency, a case that is closed to you can be opened with a reason.",

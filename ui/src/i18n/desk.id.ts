@@ -273,6 +273,19 @@ export const desk = {
     confirm: "Ya, lebur",
   },
 
+  attachments: {
+    title: "Lampiran",
+    add: "Tambah surat atau foto",
+    hint: "PDF, JPEG, PNG atau WebP, paling besar 5 MB",
+    sending: (name: string) => `Mengirim ${name} …`,
+    remove: "Hapus",
+    keep: "Biarkan",
+    sure: "Hapus untuk selamanya?",
+    tooLarge: "lebih besar dari 5 MB",
+    tooMany: "kasus ini sudah punya 20 lampiran; hapus yang tidak perlu dulu",
+    otherKind: "bukan PDF atau foto (JPEG, PNG, WebP)",
+  },
+
   glass: {
     button: "Buka dengan alasan darurat",
     ifNeeded: "Bila ada keadaan darurat, kasus yang ditutup bagi Anda bisa dibuka dengan alasan.",

@@ -373,19 +373,6 @@ export const en: Dictionary = {
 
   desk,
 
-  attachments: {
-    title: "Papers and pictures",
-    add: "Add a paper or a picture",
-    hint: "PDF, JPEG, PNG or WebP, 5 MB at the most",
-    sending: (name) => `Sending ${name} …`,
-    remove: "Remove",
-    keep: "Keep",
-    sure: "Remove for good?",
-    tooLarge: "larger than 5 MB",
-    tooMany: "this case has 20 already; remove what is not needed first",
-    otherKind: "neither a PDF nor a picture (JPEG, PNG, WebP)",
-  },
-
   cases: {
     title: "Cases",
     search: "Search number, name, telephone or words",

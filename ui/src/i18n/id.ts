@@ -375,19 +375,6 @@ export const id = {
 
   desk,
 
-  attachments: {
-    title: "Lampiran",
-    add: "Tambah surat atau foto",
-    hint: "PDF, JPEG, PNG atau WebP, paling besar 5 MB",
-    sending: (name: string) => `Mengirim ${name} …`,
-    remove: "Hapus",
-    keep: "Biarkan",
-    sure: "Hapus untuk selamanya?",
-    tooLarge: "lebih besar dari 5 MB",
-    tooMany: "kasus ini sudah punya 20 lampiran; hapus yang tidak perlu dulu",
-    otherKind: "bukan PDF atau foto (JPEG, PNG, WebP)",
-  },
-
   cases: {
     title: "Kasus",
     search: "Cari nomor, nama, telepon, atau kata",
