@@ -372,7 +372,8 @@ def save(
     work.taken()
     data: dict[str, str | int | bool] = {"fields": ",".join(told), "version": work.version}
     work.say(CaseFact.CASE_SAVED, data, by=agent, call=call)
-    told_it = work.status is CaseStatus.DRAFT and changed.get("narrative")
+    unfiled = work.status in (CaseStatus.DRAFT, CaseStatus.ABANDONED)
+    told_it = unfiled and changed.get("narrative")
     # A message waits for triage no longer once it turns out that life is in danger.
     urgent = work.refusal(CaseEvent.FILE, Actor.SYSTEM) is None
     if told_it or urgent or work.status is CaseStatus.ANSWERED:

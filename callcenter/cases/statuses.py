@@ -139,6 +139,8 @@ CASE_TABLE: dict[tuple[CaseStatus, CaseEvent], Move] = {
     (_S.DRAFT, _E.FILE): Move(_S.NEW, _TAKERS | _CLOCK),
     (_S.DRAFT, _E.ANSWER): Move(_S.ANSWERED, _free(_A.AGENT)),
     (_S.DRAFT, _E.ABANDON): Move(_S.ABANDONED, _free(_A.AGENT) | _CLOCK),
+    # Somebody came back to it after all: called back after days, or cut off for long.
+    (_S.ABANDONED, _E.FILE): Move(_S.NEW, _free(_A.AGENT, _A.REPORTER)),
     (_S.NEW, _E.FILE): Move(_S.NEW, _TAKERS),
     (_S.NEW, _E.ANSWER): Move(_S.ANSWERED, _free(_A.AGENT)),
     (_S.NEW, _E.VERIFY): Move(_S.VERIFYING, _TRIAGE),

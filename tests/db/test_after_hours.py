@@ -155,9 +155,25 @@ def test_what_somebody_was_only_told_the_number_of_is_abandoned(desk: Desk) -> N
     case, _, _ = desk.open()
     desk.until(LEFT + DAY_MS)
     assert desk.row(case)["status"] == "abandoned"
-    desk.message(case)
     desk.until(OPENING)
     assert desk.row(case)["status"] == "abandoned"
+
+
+@pytest.mark.parametrize("how", ["message", "agent"])
+def test_who_comes_back_to_an_abandoned_draft_is_heard(desk: Desk, how: str) -> None:
+    """Whoever kept a place is called back within days; and who was cut off comes back late."""
+    case, _, _ = desk.open()
+    desk.until(LEFT + 2 * DAY_MS)
+    assert desk.row(case)["status"] == "abandoned"
+    if how == "message":
+        desk.message(case)
+    else:
+        desk.save(case, CaseForm(desk.row(case)["version"], narrative="Upah belum dibayar"))
+    assert desk.row(case)["status"] == "new"
+    assert moves(desk, case)[1:] == [("file", "agent" if how == "agent" else "reporter", desk.now)]
+    assert desk.row(case)["due_at"] == at("2026-03-25 16:00")
+    desk.until(OPENING)
+    assert desk.row(case)["status"] == "new"
 
 
 # --- whatever happens -----------------------------------------------------------------------------

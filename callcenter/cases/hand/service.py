@@ -314,7 +314,8 @@ class Work:
         """Somebody left one. A draft is filed by it, unless it must wait for triage."""
         self.say(CaseFact.MESSAGE_LEFT, {"seconds": seconds}, call=call)
         self.past = history.with_message(self.past, self.now)
-        if self.refusal(CaseEvent.FILE, Actor.SYSTEM) is None:
+        abandoned = self.status is CaseStatus.ABANDONED  # it has waited for long enough
+        if abandoned or self.refusal(CaseEvent.FILE, Actor.SYSTEM) is None:
             self.move(CaseEvent.FILE, Actor.REPORTER, call=call)
 
     def remind(self, *, by: str | None, call: str | None) -> None:
