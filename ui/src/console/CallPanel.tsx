@@ -258,7 +258,14 @@ function Bodies({ store, call }: { store: ConsoleStore; call: Call }) {
         {shown.map((body) => (
           <li key={body.code}>
             <span>
-              {label(body.label)} <b class="digits">{body.numbers.join(" · ")}</b>
+              {label(body.label)}{" "}
+              <b class="digits">
+                {body.numbers.map((number, i) => (
+                  <span key={number} class="whole">
+                    {i + 1 < body.numbers.length ? `${number} ·` : number}
+                  </span>
+                ))}
+              </b>
               {body.hours !== ALL_DAY && (
                 <span class="quiet-text"> {body.hours.replace("-", "–")}</span>
               )}
