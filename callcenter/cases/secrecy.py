@@ -46,6 +46,7 @@ class Group(StrEnum):
     ATTACHMENTS = "attachments"
     RECORDINGS = "recordings"
     HISTORY = "history"  #: who did what, and which calls
+    SECRECY = "secrecy"  #: the two flags
 
 
 class Access(StrEnum):
@@ -55,52 +56,55 @@ class Access(StrEnum):
 
 
 _LETTERS: Final = {"-": Access.NONE, "s": Access.SEE, "c": Access.CHANGE}
-_NOTHING: Final = "- - - - - - - - -"
+_NOTHING: Final = "- - - - - - - - - -"
 
 #: (compartment, relation) → access to each group. The columns, in order:
-#:   public, narrative, name, phones, employer, notes, attachments, recordings, history
+#:   public, narrative, name, phones, employer, notes, attachments, recordings, history, secrecy
 _ROWS: Final = {
     # The agent writes down what is said, whatever it is about; the desk goes on from there. Nobody
     # but a named one changes a reporter's words once the call is over. Telephones, and when they
     # may be used, are changed by whoever deals with the case: a reporter gives a new number, or
     # takes one back, where they are just then; one that is not theirs any more tells a stranger.
+    # Who the reporter is, and who may know of the report, is decided by the reporter, so the flags
+    # are changed where they are spoken with, and not by the unit that must act: it could lay a
+    # complaint open to the next one, or have its reporter forgotten.
     Compartment.NORMAL: {
-        Relation.IN_CALL: "c c c c c c c s s",
-        Relation.OWN_UNIT: "c s s c c c c s s",
-        Relation.CUSTODIAN: "c c c c c c c s s",
-        Relation.TRIAGE: "c s s c c c c s s",
-        Relation.SUPERVISOR: "s s - - s s - s s",
+        Relation.IN_CALL: "c c c c c c c s s c",
+        Relation.OWN_UNIT: "c s s c c c c s s s",
+        Relation.CUSTODIAN: "c c c c c c c s s c",
+        Relation.TRIAGE: "c s s c c c c s s c",
+        Relation.SUPERVISOR: "s s - - s s - s s s",
         Relation.ADMIN: _NOTHING,
         Relation.OTHER_UNIT: _NOTHING,
-        Relation.INSPECTORATE: "s s - - s s s - s",
+        Relation.INSPECTORATE: "s s - - s s s - s s",
         # By telephone and page: never employer, names or narrative. Phones are shared, pages stay
         # open, and somebody may have been made to tell the PIN.
-        Relation.REPORTER: "s - - - - - - - -",
+        Relation.REPORTER: "s - - - - - - - - -",
         # Not even that there is such a case.
         Relation.PUBLIC: _NOTHING,
     },
     Compartment.SENSITIVE: {
-        Relation.IN_CALL: "c c c c c c c - s",
-        Relation.OWN_UNIT: "c s s c c c c s s",
-        Relation.CUSTODIAN: "c c c c c c c s s",
-        Relation.TRIAGE: "c s s c c c c s s",
+        Relation.IN_CALL: "c c c c c c c - s c",
+        Relation.OWN_UNIT: "c s s c c c c s s s",
+        Relation.CUSTODIAN: "c c c c c c c s s c",
+        Relation.TRIAGE: "c s s c c c c s s c",
         Relation.SUPERVISOR: _NOTHING,
         Relation.ADMIN: _NOTHING,
         Relation.OTHER_UNIT: _NOTHING,
         Relation.INSPECTORATE: _NOTHING,
-        Relation.REPORTER: "s - - - - - - - -",
+        Relation.REPORTER: "s - - - - - - - - -",
         Relation.PUBLIC: _NOTHING,
     },
     Compartment.INTEGRITY: {
-        Relation.IN_CALL: "c c c c c - c - -",
+        Relation.IN_CALL: "c c c c c - c - - c",
         Relation.OWN_UNIT: _NOTHING,
         Relation.CUSTODIAN: _NOTHING,
         Relation.TRIAGE: _NOTHING,
         Relation.SUPERVISOR: _NOTHING,
         Relation.ADMIN: _NOTHING,
         Relation.OTHER_UNIT: _NOTHING,
-        Relation.INSPECTORATE: "c s s c c c c s s",
-        Relation.REPORTER: "s - - - - - - - -",
+        Relation.INSPECTORATE: "c s s c c c c s s c",
+        Relation.REPORTER: "s - - - - - - - - -",
         Relation.PUBLIC: _NOTHING,
     },
 }
@@ -121,7 +125,7 @@ TABLE: Final[Mapping[tuple[Compartment, Relation], Row]] = MappingProxyType(
     }
 )
 #: What another unit sees of a normal case whose reporter did not want it secret.
-OPEN_ROW: Final = _row("s s - - s - - - s")
+OPEN_ROW: Final = _row("s s - - s - - - s s")
 #: In these relations somebody sees a sensitive case only when they are named for it.
 NAMED: Final = frozenset({Relation.OWN_UNIT, Relation.CUSTODIAN, Relation.TRIAGE})
 #: Of an anonymous reporter there is none of these, and a voice is a name.

@@ -220,3 +220,20 @@ async def test_an_anonymous_case_keeps_nobody(desks: House) -> None:
         lambda conn: conn.execute(select(tables.reporter_phone.c.number)).all()
     )
     assert left == []
+
+
+@pytest.mark.parametrize("flag", [{"secret": False}, {"anonymous": True}])
+async def test_the_unit_that_must_act_neither_opens_a_case_nor_forgets_its_reporter(
+    desks: House, flag: dict[str, bool]
+) -> None:
+    triage, unit = await desks.signed_in("petugas"), await desks.signed_in("barat")
+    number = await accepted(triage, unit)
+    file = await file_of(unit, number)
+    assert (file["secret"], file["anonymous"], file["may"]["secrecy"]) == (True, False, "see")
+    answer = await unit.put(f"/api/cases/{number}", {"version": file["version"]} | flag)
+    (field,) = flag
+    assert (answer.status_code, answer.json()["error"]["fields"]) == (409, {field: "not_yours"})
+    after = await file_of(unit, number)
+    assert (after["secret"], after["anonymous"], after["name"]) == (True, False, SECRETS["name"])
+    allowed = await triage.put(f"/api/cases/{number}", {"version": file["version"]} | flag)
+    assert allowed.status_code == 200, allowed.text

@@ -22,13 +22,15 @@ GROUPS: Final[Mapping[str, Group]] = MappingProxyType(
         **dict.fromkeys(
             (
                 "number", "status", "wait", "channel", "topic", "track", "priority", "compartment",
-                "anonymous", "secret", "unit", "officer", "custodian", "language", "province",
+                "unit", "officer", "custodian", "language", "province",
                 "regency", "incident_on", "workers", "outcome", "gathers", "opened_at",
                 "updated_at", "due_at", "late_days", "version", "public_note", "clocks",
                 "statutes", "references", "route",
             ),
             Group.PUBLIC,
         ),
+        "anonymous": Group.SECRECY,
+        "secret": Group.SECRECY,
         "narrative": Group.NARRATIVE,
         "name": Group.NAME,
         "minor": Group.NAME,

@@ -146,7 +146,7 @@ def test_to_be_more_than_one_thing_gives_the_most_of_each(
 
 def test_another_unit_sees_a_case_only_where_the_reporter_wanted_it_open() -> None:
     seen = sees(Secrecy(secret=False), R.OTHER_UNIT)
-    assert seen == {G.PUBLIC, G.NARRATIVE, G.EMPLOYER, G.HISTORY}
+    assert seen == {G.PUBLIC, G.NARRATIVE, G.EMPLOYER, G.HISTORY, G.SECRECY}
     assert not any(
         may_change(case, frozenset({R.OTHER_UNIT}), group) for case in EVERY_CASE for group in G
     )
@@ -163,6 +163,16 @@ def test_a_reporters_words_are_changed_by_the_hotline_alone() -> None:
     assert not any(
         row[group] is Access.CHANGE for row in TABLE.values() for group in (G.RECORDINGS, G.HISTORY)
     )
+
+
+def test_the_flags_are_the_reporters_and_not_the_units() -> None:
+    may = {
+        relation
+        for case in EVERY_CASE
+        for relation in R
+        if may_change(case, frozenset({relation}), G.SECRECY, named=True)
+    }
+    assert may == {R.IN_CALL, R.CUSTODIAN, R.TRIAGE, R.INSPECTORATE}
 
 
 def test_the_agent_in_the_call_can_write_down_anything() -> None:

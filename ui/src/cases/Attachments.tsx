@@ -57,9 +57,11 @@ export function Attachments({
           <span class="hint">{under === "" ? t.hint : t.sending(under)}</span>
         </label>
       )}
-      <p class="problem" role="alert">
-        {problem}
-      </p>
+      {problem !== "" && (
+        <p class="problem" role="alert">
+          {problem}
+        </p>
+      )}
     </section>
   );
 }

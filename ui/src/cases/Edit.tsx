@@ -98,7 +98,7 @@ export function Edit({ file, ask, close }: Props) {
         theirs={both(trouble, draft.typed)}
         take={take}
       />
-      {file.may.name === "change" && file.anonymous === false && (
+      {file.may.secrecy === "change" && file.anonymous === false && (
         <div>
           <label class="check">
             <input

@@ -33,7 +33,7 @@ const GROUP: Record<TypedName, string> = {
   regency: "public",
   incident_on: "public",
   workers: "public",
-  secret: "public",
+  secret: "secrecy",
   narrative: "narrative",
   summary: "notes",
   employer: "employer",
