@@ -63,7 +63,7 @@ def plan(known: Iterable[Leg], resumed: line.LineResumed, offers: Collection[str
 def _why_gone(leg: Leg, restarted: bool) -> Cause:
     if restarted:
         return Cause.RESTARTED
-    if leg.role is not LegRole.AGENT:
-        return Cause.HUNG_UP
+    if leg.role is not LegRole.CALLER and leg.state is not LegState.UP:
+        return Cause.UNREACHABLE
     # An agent may have hung up or been cut off. The caller is still there, so: cut off.
-    return Cause.LOST if leg.state is LegState.UP else Cause.UNREACHABLE
+    return Cause.LOST if leg.role is LegRole.AGENT else Cause.HUNG_UP

@@ -8,6 +8,8 @@ import pytest
 
 from callcenter.line import (
     Cause,
+    Device,
+    DeviceKind,
     Keys,
     LegAnswered,
     LegGone,
@@ -16,10 +18,12 @@ from callcenter.line import (
     LineResumed,
     MessageLeft,
     Music,
+    RingLeg,
     Room,
     RoomEntered,
     Turn,
 )
+from callcenter.telephony.asterisk.ari import AriRefused
 from callcenter.telephony.asterisk.events import Channel
 from tests.lines.drivers.asterisk import AsteriskAgentPhone, AsteriskDriver
 from tests.lines.test_contract import LONG, SHORT, Story
@@ -177,3 +181,16 @@ async def test_who_answers_after_we_came_back_is_told_as_ever(well: AsteriskDriv
     await well.line.perform(Turn(leg, 1, (SHORT,), Keys(most=1, first_ms=9000)))
     await phone.press("7")
     assert await Story(well).digits(leg, 1) == "7"
+
+
+async def test_a_body_is_not_told_what_we_call_its_leg(asterisk: AsteriskDriver) -> None:
+    """What it learns is the hotline's own number."""
+    phone = await asterisk.citizen()
+    assert isinstance(phone, AsteriskAgentPhone)
+    device = Device(DeviceKind.PHONE, phone.device.address)
+    await asterisk.line.do(RingLeg("leg-of-a-body", device))
+    await phone.asked()
+    with pytest.raises(AriRefused):  # there is none
+        await asterisk.phones.ari.fetch(f"{phone.path}/variable?variable=PJSIP_HEADER(read,X-Leg)")
+    await phone.decline()
+    await Story(asterisk).gone("leg-of-a-body")

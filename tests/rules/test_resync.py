@@ -24,8 +24,8 @@ def phone(name: str, state: LegState = LegState.UP, offer: str = "offer") -> Leg
     return Leg(name, "call", LegRole.AGENT, LINE, state, 1, agent="sari", offer=offer)
 
 
-def body(name: str, offer: str = "offer") -> Leg:
-    return Leg(name, "call", LegRole.BODY, LINE, LegState.UP, 1, body="KP2MI", offer=offer)
+def body(name: str, state: LegState = LegState.UP, offer: str = "offer") -> Leg:
+    return Leg(name, "call", LegRole.BODY, LINE, state, 1, body="KP2MI", offer=offer)
 
 
 def resumed(*legs: LiveLeg, rooms: tuple[str, ...] = ()) -> line.LineResumed:
@@ -45,6 +45,15 @@ def test_who_is_still_there_is_given_the_newest_turn() -> None:
         [caller("c"), phone("a")], resumed(there("c"), there("a", inbound=False)), ["offer"]
     )
     assert found == Plan((), ("c", "a"), ())
+
+
+def test_a_body_that_never_answered_has_not_hung_up() -> None:
+    known = [body("rang", LegState.RINGING), body("talked"), caller("c")]
+    found = plan(known, resumed(there("c")), ["offer"])
+    assert found.signals == (
+        line.LegGone("rang", Cause.UNREACHABLE),
+        line.LegGone("talked", Cause.HUNG_UP),
+    )
 
 
 def test_who_is_gone_is_told_gone_callers_first() -> None:

@@ -254,13 +254,7 @@ class AsteriskLine:
         try:
             await self.ari.post(
                 "/channels/create",
-                # The agent's page finds the call that belongs to its offer by this header. A
-                # citizen's leg is known again by its variable, and no carrier is told its name.
-                {
-                    "variables": {"CC_CALLED": "asked"}
-                    if leg.called
-                    else {"PJSIP_HEADER(add,X-Leg)": command.leg}
-                },
+                {"variables": _variables(leg)},
                 endpoint=dialled,
                 app=self._access.app,
                 channelId=command.leg,
@@ -576,3 +570,12 @@ async def _logged(work: Work) -> None:
 
 def _live(found: Found) -> LiveLeg:
     return LiveLeg(found.leg, found.up, found.inbound, found.to, found.caller)
+
+
+def _variables(leg: Leg) -> dict[str, str]:
+    """What a leg that we ring is made with. The agent's page finds the call that belongs to its
+    offer by a header; a citizen's leg is known again by its variable. No carrier, and nobody behind
+    one, is told a leg's name."""
+    if leg.called:
+        return {"CC_CALLED": "asked"}
+    return {"PJSIP_HEADER(add,X-Leg)": leg.id} if leg.softphone_of is not None else {}
