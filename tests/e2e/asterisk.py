@@ -7,6 +7,7 @@ fixtures of ``tests/lines/conftest.py``.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import socket
@@ -26,11 +27,23 @@ START_LIMIT_S = 30.0
 STOP_LIMIT_S = 10.0
 
 
+#: Of one Asterisk; those of SIPp's telephones are above all of them (tests/e2e/phones.py).
+MEDIA_PORTS = 1000
+_asterisks = itertools.count()
+
+
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
     """A port of 127.0.0.1 that is free now."""
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _media_ports() -> int:
+    """The first of an Asterisk's own ports for sound. One that has just been let go by another is
+    where a telephone may still be talking to."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    return 10_000 + (worker % 3 * 3 + next(_asterisks) % 3) * MEDIA_PORTS
 
 
 @dataclass
@@ -44,6 +57,7 @@ class Asterisk:
     sip_port: int = 0
     http_port: int = 0
     ami_port: int = 0
+    media_port: int = 0
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -55,6 +69,7 @@ class Asterisk:
         self.sip_port = self.sip_port or free_port(socket.SOCK_DGRAM)
         self.http_port = self.http_port or free_port()
         self.ami_port = self.ami_port or free_port()
+        self.media_port = self.media_port or _media_ports()
         self.folder.mkdir(parents=True, exist_ok=True)
         environment = os.environ | {
             "ASTERISK_SIP_PORT": str(self.sip_port),
@@ -62,6 +77,8 @@ class Asterisk:
             "ASTERISK_AMI_PORT": str(self.ami_port),
             "ASTERISK_ARI_APP": self.app,
             "ASTERISK_TRUNK_PEER": self.trunk_peer,
+            "ASTERISK_RTP_START": str(self.media_port),
+            "ASTERISK_RTP_END": str(self.media_port + MEDIA_PORTS - 1),
             **self.settings,
         }
         said = self.folder / "said"
