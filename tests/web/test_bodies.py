@@ -77,9 +77,9 @@ async def test_the_agent_leaves_the_caller_with_it(house: House) -> None:
         rows = await house.app.db.read(
             lambda conn: conn.exec_driver_sql("SELECT state, stage FROM call").all()
         )
-        return [row.state for row in rows] == ["ivr"]
+        return [row.state for row in rows] == ["ended"]
 
-    await eventually(over)  # thanks, and the number once more
+    await eventually(over)  # the flow has said thanks, and hung up
 
 
 async def test_what_is_refused(house: House) -> None:
